@@ -1,0 +1,290 @@
+"""What travels between the steps: Document → Article → Passage → Hit → Evidence → Reply, and Receipt.
+
+Frozen, small, each field explained once. All offsets count characters of the text named beside them,
+half-open; `article.text[p.start:p.end] == p.text` holds for everything that has a start and an end.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+BlockKind = Literal["paragraph", "heading", "table", "list", "caption"]
+Status = Literal["added", "unchanged", "replaced", "refused"]
+Reason = Literal["no_evidence", "absent_term", "false_premise", "empty_library", "unclear_question"]
+
+
+# ---------------------------------------------------------------- reading
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One paragraph, heading, table… as a reader found it, in reading order."""
+
+    text: str                       # no line break inside, but between the rows of a table or list
+    kind: BlockKind = "paragraph"
+    level: int = 0                  # 1–6 for a heading, 0 otherwise or where unknown
+    page: int = 1                   # page of the file, from 1
+    box: tuple[float, float, float, float] | None = None    # left, top, right, bottom in points from the upper left
+    size: float | None = None       # font size in points
+    confidence: float = 1.0         # of recognition; 1 for text that was not recognised from a picture
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of a file of rows (.jsonl, .csv): an article that needs no cutting."""
+
+    key: str                        # the row's id, or its number from 1
+    text: str
+    title: str = ""
+    author: str | None = None
+    date: str | None = None         # ISO: 2025-02-26, 2025-02 or 2025
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file that was read. It has blocks, or records, never both."""
+
+    source: str                     # the name readers see: the path below the folder that was added
+    format: str                     # "txt", "md", "html", "pdf", "docx", "jsonl", …
+    sha256: str                     # of the file's bytes, hexadecimal
+    encoding: str | None = None     # for text files: "utf-8", "gb18030", …
+    blocks: tuple[Block, ...] = ()
+    records: tuple[Record, ...] = ()
+    pages: int = 1
+    ocr_pages: int = 0
+    characters: int = 0
+    garbled: float = 0.0            # share of characters that no writer would have written, 0–1
+    title: str | None = None        # as the file's own properties say, where they do
+    author: str | None = None
+    date: str | None = None
+    losses: tuple[str, ...] = ()    # what could not be read, a sentence each
+
+
+# ---------------------------------------------------------------- keeping
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading inside an article: from `start` on, the text stands under `heading`."""
+
+    start: int
+    level: int
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One story cut out of a document. `text` is what is shown, quoted and counted in."""
+
+    article_id: str                 # made from source, title and text: a changed article has another id
+    source: str
+    title: str
+    text: str                       # paragraphs joined by "\n"
+    author: str | None = None
+    date: str | None = None
+    page: str | None = None
+    column: str | None = None
+    sections: tuple[Section, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in
+                ("article_id", "source", "title", "author", "date", "page", "column", "text")}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A span of an article that is searched as one: whole sentences, never across articles."""
+
+    start: int
+    end: int
+    text: str
+    heading: str = ""               # title and headings above it, "标题 > 小标题": searched, not quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one file that was given to `add`."""
+
+    file: str
+    status: Status
+    reason: str | None = None       # why it was refused, or what of it was lost
+    encoding: str | None = None
+    pages: int = 0
+    ocr_pages: int = 0
+    characters: int = 0
+    articles: int = 0
+    passages: int = 0
+    garbled: float = 0.0
+    duplicates: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What became of one name given to `remove`; `left` counts what search still finds of it: 0."""
+
+    name: str
+    status: Literal["removed", "unknown"]
+    articles: int = 0
+    passages: int = 0
+    left: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# ---------------------------------------------------------------- asking
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question asked before in the same conversation, and what was answered."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Only articles of these sources and columns, dated from `since` to `until` (ISO, both included)."""
+
+    source: tuple[str, ...] = ()
+    column: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.source or self.column or self.since or self.until)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any] | None) -> Filter:
+        """From the contract's {"source": […], "column": […], "from": …, "to": …}."""
+        value = value or {}
+        return cls(tuple(value.get("source") or ()), tuple(value.get("column") or ()), value.get("from"), value.get("to"))
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """How a hit came to its place."""
+
+    lexical: float | None = None    # BM25 over words and pairs of characters; None: not found by words
+    vector: float | None = None     # cosine of question and passage; None: not found by meaning
+    rerank: float | None = None     # what the order was made from, 0–1
+    matched: tuple[str, ...] = ()   # words of the question that the passage holds
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found, with what readers need to know of its article."""
+
+    passage_id: int
+    article_id: str
+    source: str
+    title: str
+    start: int
+    end: int
+    text: str
+    score: float
+    why: Why = Why()
+    author: str | None = None
+    date: str | None = None
+    page: str | None = None
+    column: str | None = None
+    heading: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("article_id", "source", "title", "author", "date", "page", "column", "start", "end", "text", "score")
+        return {**{name: getattr(self, name) for name in names}, "why": asdict(self.why)}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence that helps to answer; `start` and `end` count in its article's text."""
+
+    hit: Hit
+    start: int
+    end: int
+    text: str
+    score: float                    # 0–1, how surely it answers
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a sentence of the answer stands. `quote` is verbatim: the article's text from start to end."""
+
+    n: int                          # the number that stands as [n] in the answer
+    quote: str
+    start: int
+    end: int
+    verified: bool
+    article_id: str = ""
+    title: str = ""
+    author: str | None = None
+    date: str | None = None
+    page: str | None = None
+    column: str | None = None
+    source: str = ""
+    passage: int | None = None      # for `read` over given passages: which of them, from 0
+
+    def to_json(self) -> dict[str, Any]:
+        if self.passage is not None:
+            return {name: getattr(self, name) for name in ("n", "passage", "quote", "start", "end", "verified")}
+        names = ("n", "article_id", "title", "author", "date", "page", "column", "source", "quote", "start", "end", "verified")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """An article near a question that could not be answered: which of its words it holds and lacks."""
+
+    article_id: str
+    title: str
+    source: str
+    date: str | None = None
+    has: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, or an honest refusal. Every [n] in `answer` has its citation, and the other way round."""
+
+    question: str
+    answer: str
+    rewritten: str | None = None    # the question as it was understood, where that is not how it was asked
+    short_answer: str | None = None  # the exact words that answer, verbatim; None where an explanation is wanted
+    refused: bool = False
+    reason: Reason | None = None
+    confidence: float = 0.0         # 0–1
+    citations: tuple[Citation, ...] = ()
+    nearest: tuple[Nearest, ...] = ()
+    conflicts: tuple[tuple[int, int], ...] = ()
+    engine: str = "builtin"
+    seconds: Mapping[str, float] = field(default_factory=dict)  # "search", "answer", "total"
+    hits: tuple[Hit, ...] = ()      # what was looked at, in order: for 为什么是这些资料; not part of the JSON
+    stopped: bool = False           # the reader stopped it; not part of the JSON
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "question": self.question, "rewritten": self.rewritten, "answer": self.answer,
+            "short_answer": self.short_answer, "refused": self.refused, "reason": self.reason,
+            "confidence": round(self.confidence, 4), "citations": [c.to_json() for c in self.citations],
+            "nearest": [n.to_json() for n in self.nearest], "conflicts": [list(c) for c in self.conflicts],
+            "engine": self.engine, "seconds": {k: round(v, 4) for k, v in self.seconds.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A step of a streamed answer. `text` is all that is written so far; the last piece alone has the reply."""
+
+    stage: Literal["searching", "writing", "checking", "done"]
+    text: str = ""
+    found: int = 0                  # articles found, from "writing" on
+    reply: Reply | None = None
