@@ -66,27 +66,57 @@ def use_dictionary(path: Path) -> int:
     words = [line.split()[0] for line in path.read_text("utf-8").splitlines() if line.strip()]
     _user_words = tuple(words)
     _cutter.cache_clear()
+    _rjieba.cache_clear()
     return len(words)
+
+
+@cache
+def _rjieba():  # type: ignore[no-untyped-def]
+    """The dictionary in Rust, with the user's words; None where it is not installed."""
+    try:
+        import rjieba
+    except ImportError:
+        return None
+    cutter = rjieba.Jieba()
+    for word in _user_words:
+        cutter.add_word(word, None, None)
+    return cutter
 
 
 @cache
 def _cutter():  # type: ignore[no-untyped-def]
     """`cut(text) -> list of words`: rjieba where it is installed, else jieba; equal cuts (tested)."""
-    try:
-        import rjieba
-    except ImportError:
-        import logging
+    if _rjieba() is not None:
+        return _rjieba().cut
+    import logging
 
-        import jieba
+    import jieba
 
-        jieba.setLogLevel(logging.WARNING)
-        for word in _user_words:
-            jieba.add_word(word)
-        return jieba.lcut
-    cutter = rjieba.Jieba()
+    jieba.setLogLevel(logging.WARNING)
     for word in _user_words:
-        cutter.add_word(word)
-    return cutter.cut
+        jieba.add_word(word)
+    return jieba.lcut
+
+
+def tagged(text: str) -> list[tuple[str, str]]:
+    """The folded text cut into all its words and marks, each with jieba's tag: n, nr (a person), ns (a place), v, m…"""
+    if _rjieba() is not None:
+        return [(word, tag) for word, tag in _rjieba().tag(fold(text))]
+    from jieba import posseg
+
+    _cutter()       # the user's words are added there
+    return [(pair.word, pair.flag) for pair in posseg.lcut(fold(text))]
+
+
+def known(word: str) -> bool:
+    """It stands in the dictionary (a common word, a well-known name), folded."""
+    if _rjieba() is not None:
+        return bool(_rjieba().has_word(fold(word)))
+    import jieba
+
+    _cutter()
+    jieba.initialize()
+    return bool(jieba.dt.FREQ.get(fold(word)))
 
 
 def words(text: str) -> list[str]:

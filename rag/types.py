@@ -137,6 +137,48 @@ class Removal:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long step is: `done` of `total` (0: not known) files, articles or passages, as the stage counts."""
+
+    stage: Literal["reading", "words", "meaning", "asking"]
+    done: int
+    total: int
+    name: str = ""                  # the file at hand
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryState:
+    """What a library holds, and how far search by meaning lags behind search by words."""
+
+    articles: int
+    documents: int
+    passages: int
+    embedded: int                   # passages that can be found by meaning
+    updated: str | None             # ISO date and time, UTC, of the last change
+    sources: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    embedding: str = ""             # the name of the model that embeds
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What `check` found: each fault a sentence; `repaired` names what was built anew."""
+
+    faults: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
+    articles: int = 0
+    passages: int = 0
+    seconds: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        return not self.faults
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "whole": self.whole}
+
+
 # ---------------------------------------------------------------- asking
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +240,19 @@ class Hit:
     def to_json(self) -> dict[str, Any]:
         names = ("article_id", "source", "title", "author", "date", "page", "column", "start", "end", "text", "score")
         return {**{name: getattr(self, name) for name in names}, "why": asdict(self.why)}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, in order."""
+
+    hits: tuple[Hit, ...]
+    rewritten: str | None = None    # the question as it was understood, where that is not how it was asked
+    seconds: Mapping[str, float] = field(default_factory=dict)  # "total"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"rewritten": self.rewritten, "hits": [h.to_json() for h in self.hits],
+                "seconds": {k: round(v, 4) for k, v in self.seconds.items()}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def catalogue(name: str) -> dict[str, str]:
     return flat
 
 
-def say(key: str, /, *, lang: str | None = None, **fields: object) -> str:
+def say(key: str, lang: str | None = None, /, **fields: object) -> str:
     """The words for a key in the current language, `{fields}` filled in. KeyError: no such key."""
     words = catalogue(lang or language()).get(key)
     if words is None:

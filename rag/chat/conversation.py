@@ -1,0 +1,255 @@
+"""What was asked and answered on this page: kept by the reader's browser, given back with each request.
+
+The one idea: what comes from a browser is anybody's word, so all of it is read field by field and whatever
+does not fit is left out. It is shown as text, and sources are looked up in the library again.
+"""
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from rag.errors import Error
+from rag.types import Citation, Filter, Hit, Nearest, Reply, Turn, Why
+
+MOST_EXCHANGES = 100        # in one conversation; older ones go first
+MOST_CONVERSATIONS = 30     # kept in one browser, whose storage holds some 5 million characters
+MOST_TEXT = 20_000          # characters of one string
+SHOWN_HITS = 3
+REMEMBERED = 5              # exchanges that a follow-up question may lean on
+
+# A link in an answer is "#c-" and a number: thousands count exchanges from 1, the rest says what of it.
+# Citations are 1–499, the nearest articles of a refusal start at 501, the articles looked at start at 601.
+LINK = re.compile(r"^c-([0-9]{4,7})$")
+NEAREST, LOOKED_AT = 500, 600
+
+
+def link(exchange: int, n: int) -> str:
+    """`exchange` from 0."""
+    return f"c-{(exchange + 1) * 1000 + n}"
+
+
+def unlink(value: object) -> tuple[int, int] | None:
+    """(exchange from 0, n) of a link, or None where it is none."""
+    found = LINK.match(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) < 1000:
+        return None
+    exchange, n = divmod(int(found[1]), 1000)
+    return exchange - 1, n
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error as it was told to the reader."""
+
+    kind: str
+    what: str
+    remedy: str
+    written: str = ""           # what had been written before it
+
+    @classmethod
+    def of(cls, error: Error, written: str = "") -> Trouble:
+        return cls(error.key, error.what, error.remedy, written)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and what became of it: a reply or a trouble."""
+
+    question: str
+    reply: Reply | None = None
+    trouble: Trouble | None = None
+    only: Filter = Filter()
+    searched: int = 0                                               # articles in the library then
+    references: Mapping[int, str] = field(default_factory=dict)     # GB/T 7714, by citation number
+    found: tuple[Hit, ...] = ()                                     # the best passage of each of the best articles
+
+    def to_json(self) -> dict[str, Any]:
+        reply = None if self.reply is None else {**self.reply.to_json(), "stopped": self.reply.stopped}
+        return {
+            "question": self.question, "reply": reply, "trouble": asdict(self.trouble) if self.trouble else None,
+            "only": {"source": self.only.source, "column": self.only.column, "from": self.only.since,
+                     "to": self.only.until},
+            "searched": self.searched, "references": {str(n): text for n, text in self.references.items()},
+            "found": [hit.to_json() for hit in self.found],
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> Exchange | None:
+        row = _row(value)
+        question = _text(row, "question")
+        reply, trouble = _reply(row.get("reply"), question), _row(row.get("trouble"))
+        if not question or (reply is None and not trouble):
+            return None
+        only = _row(row.get("only"))
+        references = {int(n): _clean(text) for n, text in _row(row.get("references")).items() if str(n).isdecimal()}
+        return cls(
+            question, reply, Trouble(*(_text(trouble, k) for k in ("kind", "what", "remedy", "written"))) if trouble else None,
+            Filter(_texts(only, "source"), _texts(only, "column"), _or_none(only, "from"), _or_none(only, "to")),
+            _count(row, "searched"), references, tuple(_hit(h) for h in _rows(row, "found")[:SHOWN_HITS]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What was asked since 新对话 was pressed."""
+
+    key: str
+    exchanges: tuple[Exchange, ...] = ()
+    at: str = ""                # ISO, UTC, when it was last spoken
+
+    @property
+    def title(self) -> str:
+        return self.exchanges[0].question if self.exchanges else ""
+
+    def turns(self) -> list[Turn]:
+        """What a follow-up question may lean on."""
+        return [Turn(e.question, e.reply.answer) for e in self.exchanges if e.reply is not None][-REMEMBERED:]
+
+    def having(self, exchange: Exchange) -> Conversation:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return replace(self, exchanges=(*self.exchanges, exchange)[-MOST_EXCHANGES:], at=now)
+
+    def without_last(self) -> Conversation:
+        return replace(self, exchanges=self.exchanges[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All conversations of one browser, the newest first; `current` is the one on the page."""
+
+    current: Conversation
+    others: tuple[Conversation, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: object) -> Kept:
+        row = _row(value)
+        conversations = []
+        for one in _rows(row, "conversations")[:MOST_CONVERSATIONS]:
+            exchanges = tuple(e for e in map(Exchange.from_json, _rows(one, "exchanges")[:MOST_EXCHANGES]) if e)
+            key = _text(one, "key")
+            if exchanges and re.fullmatch(r"[A-Za-z0-9_-]{6,32}", key):
+                conversations.append(Conversation(key, exchanges, _text(one, "at")))
+        here = _text(row, "current")
+        current = next((c for c in conversations if c.key == here), None) or Conversation(_key())
+        return cls(current, tuple(c for c in conversations if c.key != current.key))
+
+    def to_json(self) -> dict[str, Any]:
+        """The current conversation counts only once something was asked in it."""
+        said = ((self.current,) if self.current.exchanges else ()) + self.others
+        return {"current": self.current.key, "conversations": [
+            {"key": c.key, "at": c.at, "exchanges": [e.to_json() for e in c.exchanges]} for c in said[:MOST_CONVERSATIONS]]}
+
+    def with_current(self, conversation: Conversation) -> Kept:
+        return replace(self, current=conversation)
+
+    def fresh(self) -> Kept:
+        """Begins a new conversation; an empty one is not kept."""
+        return Kept(Conversation(_key()), ((self.current,) if self.current.exchanges else ()) + self.others)
+
+    def opened(self, key: object) -> Kept:
+        """The one with that key on the page; unchanged where there is none."""
+        wanted = next((c for c in self.others if c.key == key), None)
+        if wanted is None:
+            return self
+        rest = tuple(c for c in self.others if c.key != key)
+        return Kept(wanted, ((self.current,) if self.current.exchanges else ()) + rest)
+
+    def dropped(self, key: object) -> Kept:
+        if self.current.key == key:
+            return Kept(Conversation(_key()), self.others)
+        return replace(self, others=tuple(c for c in self.others if c.key != key))
+
+
+def best_of_articles(hits: Sequence[Hit], most: int = SHOWN_HITS) -> tuple[Hit, ...]:
+    """The first passage of each of the first articles."""
+    first: dict[str, Hit] = {}
+    for hit in hits:
+        first.setdefault(hit.article_id, hit)
+    return tuple(first.values())[:most]
+
+
+# ---------------------------------------------------------------- reading what a browser says
+
+def _key() -> str:
+    return secrets.token_urlsafe(9)
+
+
+def _row(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _rows(row: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    value = row.get(name)
+    return [_row(v) for v in value] if isinstance(value, list | tuple) else []
+
+
+def _clean(value: object) -> str:
+    return value[:MOST_TEXT] if isinstance(value, str) else ""
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    return _clean(row.get(name))
+
+
+def _or_none(row: Mapping[str, Any], name: str) -> str | None:
+    return _text(row, name) or None
+
+
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = row.get(name)
+    return tuple(t for t in map(_clean, value) if t) if isinstance(value, list | tuple) else ()
+
+
+def _count(row: Mapping[str, Any], name: str) -> int:
+    value = row.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else 0
+
+
+def _share(row: Mapping[str, Any], name: str) -> float | None:
+    value = row.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9 else None
+
+
+def _reply(value: object, question: str) -> Reply | None:
+    row = _row(value)
+    if not row:
+        return None
+    seconds = {k: s for k in ("search", "answer", "total") if (s := _share(_row(row.get("seconds")), k)) is not None}
+    conflicts = tuple((p[0], p[1]) for p in row.get("conflicts") or () if isinstance(p, list | tuple) and len(p) == 2
+                      and all(isinstance(n, int) for n in p))
+    reason = _text(row, "reason")
+    return Reply(
+        question, _text(row, "answer"), _or_none(row, "rewritten"), _or_none(row, "short_answer"),
+        row.get("refused") is True,
+        reason if reason in ("no_evidence", "absent_term", "false_premise", "empty_library", "unclear_question") else None,  # type: ignore[arg-type]
+        _share(row, "confidence") or 0.0, tuple(map(_citation, _rows(row, "citations"))),
+        tuple(map(_nearest, _rows(row, "nearest")[:5])), conflicts, _text(row, "engine"), seconds,
+        stopped=row.get("stopped") is True,
+    )
+
+
+def _citation(row: Mapping[str, Any]) -> Citation:
+    return Citation(
+        _count(row, "n"), _text(row, "quote"), _count(row, "start"), _count(row, "end"), row.get("verified") is True,
+        _text(row, "article_id"), _text(row, "title"), _or_none(row, "author"), _or_none(row, "date"),
+        _or_none(row, "page"), _or_none(row, "column"), _text(row, "source"),
+    )
+
+
+def _nearest(row: Mapping[str, Any]) -> Nearest:
+    return Nearest(_text(row, "article_id"), _text(row, "title"), _text(row, "source"), _or_none(row, "date"),
+                   _texts(row, "has"), _texts(row, "lacks"))
+
+
+def _hit(row: Mapping[str, Any]) -> Hit:
+    why = _row(row.get("why"))
+    return Hit(
+        0, _text(row, "article_id"), _text(row, "source"), _text(row, "title"), _count(row, "start"), _count(row, "end"),
+        _text(row, "text"), _share(row, "score") or 0.0,
+        Why(_share(why, "lexical"), _share(why, "vector"), _share(why, "rerank"), _texts(why, "matched")),
+        _or_none(row, "author"), _or_none(row, "date"), _or_none(row, "page"), _or_none(row, "column"),
+    )

@@ -1,0 +1,75 @@
+"""`rag eval` and `rag bench`: what the installed product can do and how fast, measured on this machine."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rag.cli.printing import line, print_json, progress_bar
+from rag.types import Progress
+from rag.words import say
+
+JsonOption = Annotated[bool, typer.Option("--json", help=say("cli.option.json"))]
+LibraryOption = Annotated[Path | None, typer.Option("--library", help=say("cli.option.library"), metavar="DIR")]
+
+evaluating = typer.Typer(help=say("cli.eval.help"), invoke_without_command=True)
+
+
+@evaluating.callback()
+def answers(context: typer.Context,
+            questions: Annotated[Path | None, typer.Option("--questions", help=say("cli.eval.questions"))] = None,
+            articles: Annotated[list[Path] | None, typer.Option("--articles", help=say("cli.eval.articles"))] = None,
+            rows: Annotated[bool, typer.Option("--rows", help=say("cli.eval.rows"))] = False,
+            report: Annotated[Path | None, typer.Option("--report", help=say("cli.eval.report"))] = None,
+            engine: Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))] = None,
+            as_json: JsonOption = False, library: LibraryOption = None) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    from rag import evaluation
+
+    with progress_bar(as_json) as progress:
+        def tell(done: int, total: int) -> None:
+            if progress:
+                progress(Progress("asking", done, total))
+
+        verdicts = evaluation.measure(questions, articles or (), library=library, engine=engine, progress=tell)
+    measured = evaluation.figures(verdicts)
+    if rows:
+        for verdict in verdicts:
+            print_json(evaluation.row(verdict))
+    if as_json:
+        print_json(dict(measured))
+    else:
+        for name, value in evaluation.table(measured):
+            line(f"{value:>10}  {name}")
+    if report is not None:
+        report.write_text(evaluation.markdown(verdicts), "utf-8")
+
+
+@evaluating.command(help=say("cli.eval.retrieval"))
+def retrieval(sets: Annotated[list[Path], typer.Argument(help=say("cli.eval.sets"))],
+              distractors: Annotated[list[Path] | None, typer.Option(help=say("cli.eval.distractors"))] = None,
+              limit: Annotated[int | None, typer.Option(help=say("cli.eval.limit"))] = None,
+              as_json: JsonOption = False, library: LibraryOption = None) -> None:
+    from rag.evaluation.retrieval import measure_sets
+
+    with progress_bar(as_json) as progress:
+        for name, measured in measure_sets(sets, distractors or (), limit=limit, library=library, progress=progress):
+            if as_json:
+                print_json({"set": name, **measured})
+            else:
+                line(f"{name}: " + " · ".join(f"{key} {value}" for key, value in measured.items()))
+
+
+def bench(runs: Annotated[int, typer.Option(min=1, help=say("cli.bench.runs"))] = 5, as_json: JsonOption = False) -> None:
+    from rag.bench import bench as timings
+
+    with progress_bar(as_json) as progress:
+        for timing in timings(progress, runs):
+            row: dict[str, Any] = timing.to_json()
+            if as_json:
+                print_json(row)
+            else:
+                ratio = f"  × {timing.ratio} {timing.yardstick}" if timing.ratio else ""
+                line(f"{timing.median:>10.1f} ms  {timing.name}{ratio}")

@@ -1,0 +1,444 @@
+"""The one door: open a library, add, remove, search, ask. Fronts import this module and level 0 alone.
+
+Everything heavy (database, indexes, models) is opened when it is first needed, and once.
+"""
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from rag import settings as places
+from rag.errors import EmptyLibrary, Error, FileRefused, LibraryDamaged, LibraryNewer, OtherEmbedding, PathMissing, UnknownName
+from rag.settings import Settings
+from rag.types import (
+    Article, Checkup, Document, Filter, Found, Hit, LibraryState, Piece, Progress, Receipt, Removal, Reply, Turn,
+)
+from rag.words import say
+
+if TYPE_CHECKING:
+    from rag.answering import Engine
+    from rag.answering.extractive import Extractive
+    from rag.embedding import Embedder
+    from rag.question import Question
+    from rag.search.local import LocalSearch
+    from rag.store import Kept, Store
+
+Watch = Callable[[Progress], None]
+ANY = Filter()
+BUILTIN = "builtin"
+LOOKED_AT = 12          # passages an answer is made from
+EMBEDDED_AT_ONCE = 256  # passages between two commits of vectors: what a kill can lose
+INDEXED_AT_ONCE = 4000  # passages between two commits of words, while small files come in
+
+
+def open(folder: str | PathLike[str] | None = None, *, engine: str | None = None, create: bool = True) -> Library:
+    """The library in a folder (default: RAG_LIBRARY, else the user data folder); made if it is not there.
+
+    `create` False: EmptyLibrary where there is none. `engine`: who answers unless `ask` says otherwise.
+    Errors: NotALibrary, LibraryNewer, LibraryDamaged, NoPermission, DiskFull, BadSetting.
+    """
+    from rag.store import Store
+
+    chosen = places.load(folder, engine=engine)
+    if not create and (not chosen.library.exists() or (chosen.library.is_dir() and not any(chosen.library.iterdir()))):
+        raise EmptyLibrary(library=chosen.library)
+    return Library(Store.open(chosen.library, create=create), chosen)
+
+
+class Library:
+    """One library. Any number of threads may search and ask; adding and removing take turns."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.settings = settings
+        self._store = store
+        self._opening = threading.RLock()
+        self._embedder_: Embedder | None = None
+        self._index_: LocalSearch | None = None
+        self._engines: dict[str, Engine] = {}
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._index_ is not None:
+            self._index_.close()
+        self._store.close()
+
+    # ---------------------------------------------------------------- what is opened late
+
+    def _embedder(self) -> Embedder:
+        """The model that embeds. OtherEmbedding where the library was embedded by another; ModelUnusable."""
+        with self._opening:
+            if self._embedder_ is None:
+                embedder = open_embedder(self.settings)
+                made_with = self._store.recipe().get("embedding")
+                if made_with and made_with != embedder.name:
+                    raise OtherEmbedding(library=self.settings.library, theirs=made_with, ours=embedder.name)
+                self._embedder_ = embedder
+            return self._embedder_
+
+    def _index(self) -> LocalSearch:
+        with self._opening:
+            if self._index_ is None:
+                from rag.search.local import LocalSearch
+
+                self._index_ = LocalSearch(self.settings.library, self._store, self._embedder().name)
+            return self._index_
+
+    def _engine(self, name: str | None) -> Engine:
+        """The built-in answerer, or a language model over it. ModelUnusable, ModelsNotInstalled."""
+        name = name or self.settings.engine or BUILTIN
+        with self._opening:
+            if name not in self._engines:
+                self._engines[name] = open_engine(name, self.settings, self._embedder(), self._has)
+            return self._engines[name]
+
+    def _has(self, term: str) -> bool:
+        return bool(self._index().containing(term, limit=1))
+
+    def warm_up(self, engine: str | None = None) -> None:
+        """Opens what a first question needs, so that it does not wait for it."""
+        if self._store.counts().passages:
+            self._engine(engine)
+            self._index().refresh()
+
+    # ---------------------------------------------------------------- adding and removing
+
+    def add(self, paths: Sequence[str | PathLike[str]], *, progress: Watch | None = None, embed: bool = True) -> list[Receipt]:
+        """Reads files, folders and archives; a receipt for each file, in order. A refused file stops no other.
+
+        Articles are found by their words when this returns, and by meaning too where `embed` is True; an
+        interruption loses nothing that has a receipt. Errors: PathMissing (nothing is added), LibraryLocked, DiskFull.
+        """
+        from rag.reading import files_in, read_all
+
+        given = [Path(p) for p in paths]
+        for path in given:
+            if not path.exists():
+                raise PathMissing(path=path)
+        tell = progress or (lambda step: None)
+        receipts: list[Receipt] = []
+        with self._store.writing():
+            self._store.set_recipe(embedding=self._embedder().name, dimension=self._embedder().dimension)
+            files = list(files_in(given))
+            waiting = 0
+            for number, (path, source) in enumerate(files):
+                tell(Progress("reading", number, len(files), source))
+                for document in read_all(path, source):
+                    receipt = self._put(document, source)
+                    receipts.append(receipt)
+                    waiting += receipt.passages if receipt.status in ("added", "replaced") else 0
+                if waiting >= INDEXED_AT_ONCE:
+                    self._catch_up(tell)
+                    waiting = 0
+            tell(Progress("reading", len(files), len(files)))
+            self._catch_up(tell)
+        if embed:
+            self.embed_pending(progress=progress)
+        return receipts
+
+    def _put(self, document: Document | FileRefused, source: str) -> Receipt:
+        """Keeps one document; its receipt."""
+        from rag.articles import cut
+        from rag.passages import VERSION, split
+
+        started = time.monotonic()
+        if isinstance(document, FileRefused):
+            return Receipt(str(document.fields.get("file", source)), "refused", str(document.fields.get("reason", document)),
+                           seconds=time.monotonic() - started)
+        if self._store.unchanged(document.source, document.sha256, VERSION):
+            kept = self._store.document(document.source)
+            articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
+            return _receipt(document, "unchanged", articles, passages, 0, started)
+        same = [s for s in self._store.same_bytes(document.sha256) if s != document.source]
+        articles_ = cut(document)
+        if not articles_:
+            return Receipt(document.source, "refused", say("library.no_article"), document.encoding, document.pages,
+                           document.ocr_pages, document.characters, seconds=time.monotonic() - started)
+        put = self._store.put(document, ((a, split(a)) for a in articles_), splitter=VERSION)
+        return _receipt(document, put.status, put.articles, put.passages, put.articles if same else 0, started)
+
+    def _catch_up(self, tell: Watch) -> None:
+        self._index().catch_up(lambda done, total: tell(Progress("words", done, total)))
+
+    def embed_pending(self, *, progress: Watch | None = None, stop: Callable[[], bool] = lambda: False) -> int:
+        """Embeds what is not found by meaning yet, newest first; how many passages. The lock is held for commits
+        alone, so adding goes on beside it; a kill loses one batch, and the next call goes on from there."""
+        embedder, store, tell = self._embedder(), self._store, progress or (lambda step: None)
+        done, total = store.embedding_progress(embedder.name)
+        fresh = behind = 0
+        while not stop() and (batch := store.unembedded(embedder.name, limit=EMBEDDED_AT_ONCE)):
+            tell(Progress("meaning", done + fresh, total))
+            vectors = embedder.passages([text for _, text in batch])
+            with store.writing(wait=60):
+                store.put_vectors(embedder.name, [i for i, _ in batch], vectors)
+            fresh += len(batch)
+            behind += len(batch)
+            if behind >= 20 * EMBEDDED_AT_ONCE:
+                self._index().catch_up()
+                behind = 0
+        if fresh:
+            tell(Progress("meaning", done + fresh, total))
+            self._index().catch_up()
+        return fresh
+
+    def remove(self, names: Sequence[str]) -> list[Removal]:
+        """Removes documents (by source or id) or articles (by id), and asks the indexes again for what went."""
+        from rag.text import tokens
+
+        started = time.monotonic()
+        with self._store.writing():
+            gone = self._store.remove(names)
+            index = self._index()
+            index.catch_up()
+        removals = []
+        for one in gone:
+            went, left = set(one.passages), 0
+            for probe in one.probes:
+                found = set(index.lexical(tokens(probe), 50).ids.tolist())
+                found |= set(index.nearest(self._embedder().passages([probe])[0], 50).ids.tolist())
+                left += len(found & went)
+            removals.append(Removal(one.name, "removed" if one.articles else "unknown", one.articles, len(went), left,
+                                    time.monotonic() - started))
+        return removals
+
+    # ---------------------------------------------------------------- looking
+
+    def state(self) -> LibraryState:
+        store = self._store
+        counts = store.counts()
+        model = str(store.recipe().get("embedding") or "")
+        columns, sources = store.columns_and_sources()
+        last = store.documents(offset=max(0, counts.documents - 1), limit=1)
+        embedded = store.embedding_progress(model)[0] if model else 0
+        return LibraryState(counts.articles, counts.documents, counts.passages, embedded, last[-1].added_at if last else None,
+                            tuple(name for name, _ in sources), tuple(name for name, _ in columns), model)
+
+    def documents(self, offset: int = 0, limit: int | None = None) -> list[Kept]:
+        """In the order in which they came."""
+        return self._store.documents(offset, limit)
+
+    def articles(self, only: Filter = ANY, *, title: str = "", offset: int = 0, limit: int | None = None) -> list[Article]:
+        """In the order in which they came; `title`: only those whose title holds it."""
+        return list(self._store.articles(only, title=title, offset=offset, limit=limit))
+
+    def article(self, article_id: str) -> Article:
+        """Errors: UnknownName."""
+        article = self._store.article(article_id)
+        if article is None:
+            raise UnknownName(name=article_id)
+        return article
+
+    def newest(self, n: int = 3) -> list[Article]:
+        """The articles that came last, newest first."""
+        count = self._store.counts().articles
+        return self.articles(offset=max(0, count - n), limit=n)[::-1]
+
+    def examples(self, n: int = 4) -> list[tuple[str, str]]:
+        """(column, question): questions that this library can answer, of different columns where there are such."""
+        from rag.examples import examples
+
+        return examples(self._store, n)
+
+    def reference(self, article_id: str) -> str:
+        """The article as GB/T 7714 cites a newspaper article: 作者. 题名[N]. 来源, 日期(版次)."""
+        article = self.article(article_id)
+        head = ". ".join(p for p in (article.author, f"{article.title or article.text[:20]}[N]") if p)
+        when = f"{article.date or ''}{f'({article.page})' if article.page else ''}"
+        return f"{head}. {', '.join(p for p in (article.source, when) if p)}."
+
+    # ---------------------------------------------------------------- asking
+
+    def search(self, question: str, k: int = 10, *, only: Filter = ANY, history: Sequence[Turn] = ()) -> Found:
+        """Passages, best first. Errors: EmptyQuestion, QuestionTooLong, EmptyLibrary."""
+        from rag.question import understand
+
+        started = time.monotonic()
+        asked = understand(question, history)
+        if not self._store.counts().passages:
+            raise EmptyLibrary(library=self.settings.library)
+        hits = self._retrieve(asked, k, only)
+        return Found(tuple(hits), asked.rewritten, {"total": time.monotonic() - started})
+
+    @overload
+    def ask(self, question: str, *, history: Sequence[Turn] = ..., only: Filter = ..., engine: str | None = ...,
+            stream: Literal[False] = ..., stop: Callable[[], bool] | None = ...) -> Reply: ...
+
+    @overload
+    def ask(self, question: str, *, history: Sequence[Turn] = ..., only: Filter = ..., engine: str | None = ...,
+            stream: Literal[True], stop: Callable[[], bool] | None = ...) -> Iterator[Piece]: ...
+
+    def ask(self, question: str, *, history: Sequence[Turn] = (), only: Filter = ANY, engine: str | None = None,
+            stream: bool = False, stop: Callable[[], bool] | None = None) -> Reply | Iterator[Piece]:
+        """An answer with citations, or an honest refusal; as it grows where `stream` is True (the last piece has the
+        reply). `stop`: asked often; once it is true, writing ends and what is written is kept.
+
+        Errors: EmptyQuestion, QuestionTooLong, ModelUnusable, OtherEmbedding: at the call, not while streaming.
+        """
+        from rag.question import understand
+
+        asked = understand(question, history)
+        empty = not self._store.counts().passages
+        pieces = self._answer(asked, only, None if empty else self._engine(engine), stop or (lambda: False))
+        return pieces if stream else last_reply(pieces)
+
+    def _answer(self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool]) -> Iterator[Piece]:
+        started = time.monotonic()
+        yield Piece("searching")
+        if engine is None:
+            from rag.answering import refuse
+
+            yield Piece("done", reply=refuse(asked, "empty_library"))
+            return
+        hits = self._retrieve(asked, LOOKED_AT, only)
+        searched = time.monotonic()
+        yield from timed(engine.answer(asked, hits, stop), started, searched)
+
+    def _retrieve(self, asked: Question, k: int, only: Filter) -> list[Hit]:
+        from rag.retrieval import retrieve
+
+        index = self._index()
+        index.refresh()
+        return retrieve(asked, self._store, index, self._embedder(), k, only)
+
+    # ---------------------------------------------------------------- whole
+
+    def backup(self, file: str | PathLike[str]) -> int:
+        """The library as one file; returns its bytes."""
+        return self._store.backup(Path(file))
+
+    def _faults(self) -> list[str]:
+        faults = self._store.check()
+        return faults + (self._index().faults() if self._store.counts().passages else [])
+
+    def _rebuild(self, progress: Watch | None) -> list[str]:
+        """Makes all that is derived anew from the truth; what was made, a line each."""
+        tell = progress or (lambda step: None)
+        with self._store.writing():
+            embedder = open_embedder(self.settings)
+            theirs = self._store.recipe().get("embedding")
+            if theirs and theirs != embedder.name:
+                self._store.drop_vectors(str(theirs))
+            self._store.set_recipe(embedding=embedder.name, dimension=embedder.dimension)
+            self._embedder_ = embedder
+            self._index().rebuild(lambda done, total: tell(Progress("words", done, total)))
+        built = [say("library.rebuilt_words")]
+        if self.embed_pending(progress=progress):
+            built.append(say("library.rebuilt_meaning"))
+        return built
+
+
+# ---------------------------------------------------------------- without a library, or about one that will not open
+
+def check(folder: str | PathLike[str] | None = None, *, repair: bool = False, progress: Watch | None = None) -> Checkup:
+    """Proves that a library is whole; `repair` makes anew what is derived. A database that can't be read is a fault.
+
+    Errors: EmptyLibrary (there is none), LibraryNewer, LibraryLocked.
+    """
+    started = time.monotonic()
+    try:
+        with open(folder, create=False) as library:
+            try:
+                faults = library._faults()
+            except OtherEmbedding as other:
+                faults = [other.what]
+            repaired: list[str] = []
+            if repair:
+                repaired = library._rebuild(progress)
+                faults = library._faults()
+            counts = library._store.counts()
+            return Checkup(tuple(faults), tuple(repaired), counts.articles, counts.passages, time.monotonic() - started)
+    except LibraryNewer:
+        raise
+    except LibraryDamaged as damaged:
+        return Checkup((damaged.what + say("library.restore_hint"),), seconds=time.monotonic() - started)
+
+
+def restore(file: str | PathLike[str], folder: str | PathLike[str] | None = None) -> LibraryState:
+    """A library from a backup file, its indexes made anew. Errors: PathMissing, LibraryDamaged, NotALibrary."""
+    from rag.store import restore as put_back
+
+    if not Path(file).is_file():
+        raise PathMissing(path=file)
+    put_back(Path(file), places.load(folder).library)
+    with open(folder, create=False) as library:
+        library._index().catch_up()
+        return library.state()
+
+
+def reader(engine: str | None = None) -> Callable[[str, Sequence[str], Sequence[Turn]], Reply]:
+    """`read` with its models opened once, for many questions."""
+    from rag.question import understand
+    from rag.retrieval import rank
+
+    chosen = places.load(engine=engine)
+    embedder = open_embedder(chosen)
+    answerer = open_engine(chosen.engine or BUILTIN, chosen, embedder, None)
+
+    def answer(question: str, passages: Sequence[str], history: Sequence[Turn] = ()) -> Reply:
+        started = time.monotonic()
+        asked = understand(question, history)
+        given = [Hit(i, "", "", "", 0, len(p), p, 0.0) for i, p in enumerate(passages) if p.strip()]
+        hits = rank(asked, given, embedder) if given else []
+        return last_reply(timed(answerer.answer(asked, hits, lambda: False), started, time.monotonic()))
+
+    return answer
+
+
+def read(question: str, passages: Sequence[str], *, history: Sequence[Turn] = (), engine: str | None = None) -> Reply:
+    """An answer over the passages given, without a library; citations say which passage (from 0)."""
+    return reader(engine)(question, passages, history)
+
+
+# ---------------------------------------------------------------- wiring
+
+def open_embedder(settings: Settings) -> Embedder:
+    from rag import embedding
+
+    return embedding.open_embedder(settings.embedding, settings.threads)
+
+
+def open_engine(name: str, settings: Settings, embedder: Embedder, has: Callable[[str], bool] | None) -> Engine:
+    """"builtin", or the folder or hub id of a language model."""
+    from rag.answering.extractive import Extractive as Builtin
+
+    extractive: Extractive = Builtin(embedder, has)
+    if name == BUILTIN:
+        return extractive
+    from rag.answering.generative import Generative
+    from rag.models import open_model
+
+    return Generative(open_model(name, settings.threads), extractive, embedder)
+
+
+def timed(pieces: Iterator[Piece], started: float, searched: float) -> Iterator[Piece]:
+    """The pieces, the seconds of each step written into the reply."""
+    for piece in pieces:
+        if piece.reply is not None:
+            now = time.monotonic()
+            seconds = {"search": searched - started, "answer": now - searched, "total": now - started}
+            piece = replace(piece, reply=replace(piece.reply, seconds=seconds))
+        yield piece
+
+
+def last_reply(pieces: Iterator[Piece]) -> Reply:
+    reply: Reply | None = None
+    for piece in pieces:
+        reply = piece.reply or reply
+    if reply is None:
+        raise Error(detail="no reply")
+    return reply
+
+
+def _receipt(document: Document, status: Any, articles: int, passages: int, duplicates: int, started: float) -> Receipt:
+    return Receipt(document.source, status, "；".join(document.losses) or None, document.encoding, document.pages,
+                   document.ocr_pages, document.characters, articles, passages, round(document.garbled, 4), duplicates,
+                   round(time.monotonic() - started, 4))

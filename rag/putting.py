@@ -1,0 +1,304 @@
+"""Documents come in with their articles and go again: the writing half of the store, inside a transaction it is given."""
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from rag import tables as t
+from rag.search import days
+from rag.store import Gone, Put
+from rag.text import fold
+from rag.types import Article, Document, Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_AT_ONCE = 500      # articles written together: bounds memory, and costs nothing against 5000
+
+
+def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]], splitter: str) -> Put:
+    """See `Store.put`."""
+    d = t.documents.c
+    old = c.execute(sa.select(t.documents).where(d.source == document.source)).first()
+    if old is not None and (old.sha256, old.splitter) == (document.sha256, splitter):
+        return Put("unchanged", _last(c, "change"), old.id, old.articles, old.passages)
+    change = _next(c, "change")
+    number = old.id if old is not None else _next(c, "document")
+    row = {
+        "source": document.source, "sha256": document.sha256, "format": document.format, "encoding": document.encoding,
+        "pages": document.pages, "ocr_pages": document.ocr_pages, "characters": document.characters,
+        "garbled": document.garbled, "losses": json.dumps(document.losses, ensure_ascii=False), "splitter": splitter,
+        "added_at": datetime.now(UTC).isoformat(timespec="seconds"), "articles": 0, "passages": 0, "written": 0,
+    }
+    if old is None:
+        c.execute(sa.insert(t.documents), {"id": number, **row})
+    else:
+        c.execute(sa.update(t.documents).where(d.id == number), row)
+    writer = _Writer(c, document, number, change, replaces=old is not None)
+    stream = iter(articles)
+    while some := list(islice(stream, _AT_ONCE)):
+        writer.take(some)
+    removed = writer.finish()
+    return Put("replaced" if old is not None else "added", change, number, writer.articles, writer.passages,
+               range(writer.first, writer.next_passage), tuple(removed))
+
+
+class _Writer:
+    """One document's articles, some hundred at a time. Those that an older version has unchanged are left as they are."""
+
+    def __init__(self, c: sa.Connection, document: Document, number: int, change: int, replaces: bool) -> None:
+        self.c, self.document, self.number, self.change = c, document, number, change
+        self.articles = self.passages = 0
+        self.next_article = _last(c, "article") + 1
+        self.first = self.next_passage = _last(c, "passage") + 1
+        self.used: set[str] = set()             # article ids of this version
+        self.old: dict[int, tuple[str, str, int]] = {}      # not met again yet: row → digest, article id, position
+        self.by_digest: dict[str, list[int]] = {}
+        self.by_article_id: dict[str, int] = {}
+        self.removed: list[int] = []
+        if replaces:
+            a = t.articles.c
+            query = sa.select(a.id, a.digest, a.article_id, a.position).where(a.document == number)
+            for row in c.execute(query.order_by(a.position)):
+                self.old[row.id] = (row.digest, row.article_id, row.position)
+                self.by_digest.setdefault(row.digest, []).append(row.id)
+                self.by_article_id[row.article_id] = row.id
+
+    def take(self, some: Sequence[tuple[Article, Sequence[Passage]]]) -> None:
+        fresh: list[tuple[Article, Sequence[Passage], str, int]] = []
+        moved: list[dict[str, int]] = []
+        for article, passages in some:
+            for p in passages:
+                if article.text[p.start:p.end] != p.text or p.start >= p.end:
+                    raise ValueError(f"passage {p.start}–{p.end} is not what its article says there: {article.article_id}")
+            digest, position = _digest(article, passages), self.articles
+            self.articles += 1
+            self.passages += len(passages)
+            if (row := self._same(digest)) is not None:
+                _, article_id, was = self.old.pop(row)
+                self.used.add(article_id)
+                if was != position:
+                    moved.append({"row": row, "to": position})
+            else:
+                fresh.append((article, passages, digest, position))
+        if moved:
+            self.c.execute(sa.update(t.articles).where(t.articles.c.id == sa.bindparam("row"))
+                           .values(position=sa.bindparam("to")), moved)
+        if fresh:
+            self._insert(fresh)
+
+    def _same(self, digest: str) -> int | None:
+        rows = self.by_digest.get(digest, [])
+        while rows:
+            if (row := rows.pop(0)) in self.old:
+                return row
+        return None
+
+    def _insert(self, fresh: Sequence[tuple[Article, Sequence[Passage], str, int]]) -> None:
+        # An older article under the same id, with another byline or cut otherwise, makes room for this one.
+        stale = {self.by_article_id[a.article_id] for a, *_ in fresh if a.article_id in self.by_article_id} & self.old.keys()
+        self._delete(stale)
+        ids = self._free_ids([a.article_id for a, *_ in fresh])
+        taken = self._taken_sources({a.source for a, *_ in fresh if a.source != self.document.source})
+        rows, spans = [], []
+        for (article, passages, digest, position), article_id in zip(fresh, ids, strict=True):
+            day = days(article.date)
+            rows.append({
+                "id": self.next_article, "article_id": article_id, "document": self.number, "position": position,
+                "source": f"{self.document.source}#{article.source}" if article.source in taken else article.source,
+                "title": article.title, "folded_title": fold(article.title), "author": article.author,
+                "date": article.date, "first_day": day[0] if day else None, "last_day": day[1] if day else None,
+                "page": article.page, "rubric": article.column, "text": article.text, "characters": len(article.text),
+                "sections": json.dumps([(s.start, s.level, s.heading) for s in article.sections], ensure_ascii=False),
+                "text_sha256": sha256(article.text), "digest": digest,
+            })
+            for p in passages:
+                spans.append({"id": self.next_passage, "article": self.next_article, "start_at": p.start, "end_at": p.end,
+                              "heading": p.heading, "change": self.change})
+                self.next_passage += 1
+            self.next_article += 1
+        self.c.execute(sa.insert(t.articles), rows)
+        if spans:
+            self.c.execute(sa.insert(t.passages), spans)
+
+    def _free_ids(self, wanted: Sequence[str]) -> list[str]:
+        """The ids wanted, those that are another article's already with -2, -3…"""
+        a = t.articles.c.article_id
+        taken = set(self.c.execute(sa.select(a).where(a.in_(wanted))).scalars()) | self.used
+        ids = []
+        for article_id in wanted:
+            n, free = 1, article_id
+            while free in taken or (n > 1 and self.c.execute(sa.select(a).where(a == free)).first()):
+                n += 1
+                free = f"{article_id}-{n}"
+            taken.add(free)
+            self.used.add(free)
+            ids.append(free)
+        return ids
+
+    def _taken_sources(self, sources: set[str]) -> set[str]:
+        """Those that name an article or a document that is not this one."""
+        if not sources:
+            return set()
+        a, d = t.articles.c, t.documents.c
+        theirs = self.c.execute(sa.select(a.source).where(a.source.in_(sources), a.document != self.number)).scalars()
+        files = self.c.execute(sa.select(d.source).where(d.source.in_(sources), d.id != self.number)).scalars()
+        return {*theirs, *files}
+
+    def _delete(self, rows: Iterable[int]) -> None:
+        rows = list(rows)
+        for row in rows:
+            self.old.pop(row)
+        self.removed += delete_articles(self.c, rows, self.change)
+
+    def finish(self) -> list[int]:
+        """Removes what this version has no more; returns the ids of all passages that went."""
+        self._delete(list(self.old))
+        _set(self.c, "article", self.next_article - 1)
+        _set(self.c, "passage", self.next_passage - 1)
+        recount(self.c, [self.number])
+        return self.removed
+
+
+def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
+    """See `Store.remove`."""
+    gone: list[Gone] = []
+    change = 0
+    for name in names:
+        rows = _rows_of(c, name)
+        if not rows:
+            gone.append(Gone(name))
+            continue
+        change = change or _next(c, "change")
+        a = t.articles.c
+        touched = {i for some in _chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
+        probes = _probes(c, rows)
+        went = delete_articles(c, rows, change)
+        recount(c, sorted(touched))
+        gone.append(Gone(name, len(rows), tuple(went), probes))
+    return gone
+
+
+def _rows_of(c: sa.Connection, name: str) -> list[int]:
+    """The articles a name stands for: a document's source, an article's id, an article's source, a document's id."""
+    a, d = t.articles.c, t.documents.c
+    ways: list[sa.Select[Any]] = [
+        sa.select(a.id).join(t.documents, d.id == a.document).where(d.source == name),
+        sa.select(a.id).where(a.article_id == name),
+        sa.select(a.id).where(a.source == name),
+    ]
+    if name.isdecimal() and len(name) < 19:
+        ways.append(sa.select(a.id).where(a.document == int(name)))
+    for way in ways:
+        if rows := list(c.execute(way).scalars()):
+            return rows
+    return []
+
+
+def _probes(c: sa.Connection, rows: Sequence[int]) -> tuple[str, ...]:
+    """Texts of the first, middle and last passage."""
+    a, p = t.articles.c, t.passages.c
+    texts = []
+    for row in dict.fromkeys((rows[0], rows[len(rows) // 2], rows[-1])):
+        found = c.execute(sa.select(a.text, p.start_at, p.end_at).join(t.passages, p.article == a.id)
+                          .where(a.id == row).order_by(p.start_at.desc()).limit(1)).first()
+        if found is not None:
+            texts.append(found.text[found.start_at:found.end_at])
+    return tuple(texts)
+
+
+def delete_articles(c: sa.Connection, rows: Sequence[int], change: int) -> list[int]:
+    """Articles with passages and vectors, the passages noted as removed; returns their ids."""
+    a, p, v = t.articles.c, t.passages.c, t.vectors.c
+    went: list[int] = []
+    for some in _chunks(rows):
+        ids = list(c.execute(sa.select(p.id).where(p.article.in_(some)).order_by(p.id)).scalars())
+        for part in _chunks(ids):
+            c.execute(sa.insert(t.removals), [{"passage": i, "change": change} for i in part])
+            c.execute(sa.delete(t.vectors).where(v.passage.in_(part)))
+        c.execute(sa.delete(t.passages).where(p.article.in_(some)))
+        c.execute(sa.delete(t.articles).where(a.id.in_(some)))
+        went += ids
+    return went
+
+
+def recount(c: sa.Connection, numbers: Sequence[int]) -> None:
+    """Writes how much these documents have now; one with nothing left goes."""
+    a, p, d = t.articles.c, t.passages.c, t.documents.c
+    for number in numbers:
+        count, written = c.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(a.characters), 0))
+                                   .where(a.document == number)).one()
+        held = c.execute(sa.select(sa.func.count()).select_from(t.passages).join(t.articles, a.id == p.article)
+                         .where(a.document == number)).scalar_one()
+        if count:
+            c.execute(sa.update(t.documents).where(d.id == number), {"articles": count, "passages": held, "written": written})
+        else:
+            c.execute(sa.delete(t.documents).where(d.id == number))
+
+
+def put_vectors(c: sa.Connection, model: str, ids: Sequence[int], vectors: NDArray[np.float32]) -> int:
+    """See `Store.put_vectors`."""
+    import numpy as np
+
+    m, v, p = t.models.c, t.vectors.c, t.passages.c
+    vectors = np.asarray(vectors)
+    if vectors.ndim != 2 or len(vectors) != len(ids):
+        raise ValueError(f"{len(ids)} ids, but vectors of shape {vectors.shape}")
+    known = c.execute(sa.select(m.id, m.dimension).where(m.name == model)).first()
+    if known is None:
+        number = _next(c, "model")
+        c.execute(sa.insert(t.models), {"id": number, "name": model, "dimension": vectors.shape[1]})
+    elif known.dimension != vectors.shape[1]:
+        raise ValueError(f"{model} has {known.dimension} dimensions, not {vectors.shape[1]}")
+    else:
+        number = known.id
+    change = _next(c, "change")
+    packed = vectors.astype("<f2")
+    of = {int(i): row for row, i in enumerate(ids)}
+    for some in _chunks(list(of)):
+        there = list(c.execute(sa.select(p.id).where(p.id.in_(some))).scalars())
+        c.execute(sa.delete(t.vectors).where(v.model == number, v.passage.in_(there)))
+        if there:
+            c.execute(sa.insert(t.vectors), [
+                {"passage": i, "model": number, "change": change, "vector": packed[of[i]].tobytes()} for i in there])
+    return change
+
+
+# ---------------------------------------------------------------- numbers and digests
+
+def _last(c: sa.Connection, name: str) -> int:
+    return int(c.execute(sa.select(t.counters.c.value).where(t.counters.c.name == name)).scalar_one())
+
+
+def _set(c: sa.Connection, name: str, value: int) -> None:
+    c.execute(sa.update(t.counters).where(t.counters.c.name == name), {"value": value})
+
+
+def _next(c: sa.Connection, name: str) -> int:
+    """The next number; the row stays locked until the commit, so numbers are committed in order."""
+    c.execute(sa.update(t.counters).where(t.counters.c.name == name).values(value=t.counters.c.value + 1))
+    return _last(c, name)
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest(article: Article, passages: Sequence[Passage]) -> str:
+    """Of all that was given but the id: equal for the same article with the same byline, cut the same."""
+    sections = [(s.start, s.level, s.heading) for s in article.sections]
+    spans = [(p.start, p.end, p.heading) for p in passages]
+    return sha256(json.dumps([article.source, article.title, article.text, article.author, article.date, article.page,
+                              article.column, sections, spans], ensure_ascii=False))
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+    for i in range(0, len(ids), _AT_ONCE):
+        yield list(ids[i:i + _AT_ONCE])

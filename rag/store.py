@@ -1,0 +1,484 @@
+"""The library on disk: documents, their articles and passages, vectors, and the recipe they were made by.
+
+One database is the truth; SQL stands here and in its back rooms (tables, putting, backup) alone. Every write is one
+transaction with a number of its own, its `change`; the indexes catch up with "all that came after change n".
+"""
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+# Imported at the top, as nothing here works without it: import this module where a library is opened, not before.
+import sqlalchemy as sa
+
+from rag import tables as t
+from rag.errors import NoPermission
+from rag.search import Entry, period
+from rag.types import Article, Document, Filter, Hit, Passage, Section
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EVERYTHING = Filter()
+_AT_ONCE = 500      # numbers in one IN list, rows of one INSERT
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What a `put` did."""
+
+    status: Literal["added", "replaced", "unchanged"]
+    change: int                     # the store's change after it
+    document_id: int
+    articles: int = 0               # in the document now
+    passages: int = 0               # in the document now
+    new: range = range(0)           # ids of the passages that came with it, in order
+    removed: tuple[int, ...] = ()   # ids of the passages that went
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What a name given to `remove` stood for."""
+
+    name: str
+    articles: int = 0               # 0: the name is unknown, nothing was removed
+    passages: tuple[int, ...] = ()  # ids that went
+    probes: tuple[str, ...] = ()    # up to three texts that went, to ask the indexes for
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A document in the library, as `rag list` shows it."""
+
+    document_id: int
+    source: str
+    format: str
+    sha256: str
+    encoding: str | None
+    pages: int
+    ocr_pages: int
+    characters: int
+    garbled: float
+    added_at: str                   # ISO, UTC
+    losses: tuple[str, ...]
+    splitter: str
+    articles: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    documents: int
+    articles: int
+    passages: int
+    characters: int                 # of the articles' texts
+
+
+class Store:
+    """Truth of one library. Any thread may read; `writing()` lets one thread of one process write."""
+
+    def __init__(self, folder: Path, engine: sa.Engine, library_id: str, readonly: bool) -> None:
+        """Use `Store.open`."""
+        self.folder = folder
+        self.library_id = library_id    # random; another after a restore, so that no index of before is trusted
+        self.readonly = readonly
+        self._engine = engine
+        self._turn = threading.RLock()
+        self._depth = 0
+        self._lock: Any = None
+
+    @classmethod
+    def open(cls, folder: Path, *, create: bool = True, readonly: bool = False) -> Store:
+        """Opens the library in `folder`, makes it there (`create`), brings an older one up to date.
+
+        NotALibrary: a file, a folder of something else, or nothing where `create` is False. LibraryNewer,
+        LibraryDamaged, NoPermission, DiskFull.
+        """
+        folder = Path(folder)
+        engine, readonly = t.connect(folder, create=create, readonly=readonly)
+        with engine.connect() as c:
+            library_id = json.loads(c.execute(sa.select(t.settings.c.value).where(t.settings.c.name == "library")).scalar_one())
+        return cls(folder, engine, library_id, readonly)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # ---------------------------------------------------------------- writing
+
+    @contextmanager
+    def writing(self, wait: float = 1.0) -> Iterator[None]:
+        """Holds the writer's lock; may be nested. Other threads of this process wait their turn; another process
+        that writes for longer than `wait` seconds: LibraryLocked. A killed process frees it."""
+        if self.readonly:
+            raise NoPermission(path=self.folder)
+        with self._turn:
+            if self._depth == 0:
+                self._lock = t.lock(self.folder, wait)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._lock.release()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One change: all of it or nothing."""
+        with self.writing(), self._engine.connect().execution_options(writes=True) as c, c.begin():
+            yield c
+
+    def unchanged(self, source: str, sha256: str, splitter: str) -> bool:
+        """A document of that name, with these bytes, cut by this version of the splitter, is there: nothing to do."""
+        d = t.documents.c
+        query = sa.select(sa.literal(1)).where(d.source == source, d.sha256 == sha256, d.splitter == splitter)
+        return self._scalar(query) is not None
+
+    def same_bytes(self, sha256: str) -> list[str]:
+        """Sources of the documents with these bytes."""
+        d = t.documents.c
+        with self._engine.connect() as c:
+            return list(c.execute(sa.select(d.source).where(d.sha256 == sha256).order_by(d.id)).scalars())
+
+    def put(self, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]], *, splitter: str) -> Put:
+        """Adds or replaces the document of that source, in one transaction. Articles that are in both versions keep
+        their passages, ids and vectors. `articles` is taken one by one, so it may be long.
+
+        An article's id or source that is another's already is made its own (`…-2`, `FILE#id`). LibraryLocked, DiskFull.
+        """
+        from rag.putting import put
+
+        with self.transaction() as c:
+            return put(c, document, articles, splitter)
+
+    def remove(self, names: Sequence[str]) -> list[Gone]:
+        """By a document's source or id, an article's id or source; one transaction for all; one answer for each name.
+        The last article of a document takes the document with it."""
+        from rag.putting import remove
+
+        with self.transaction() as c:
+            return remove(c, names)
+
+    # ---------------------------------------------------------------- reading
+
+    def _scalar(self, query: sa.Select[Any]) -> Any:
+        with self._engine.connect() as c:
+            return c.execute(query).scalar()
+
+    def counts(self, only: Filter = EVERYTHING) -> Counts:
+        d, a = t.documents.c, t.articles.c
+        with self._engine.connect() as c:
+            if not only:
+                row = c.execute(sa.select(sa.func.count(), *(sa.func.coalesce(sa.func.sum(x), 0)
+                                                             for x in (d.articles, d.passages, d.written)))).one()
+                return Counts(*map(int, row))
+            some = sa.select(a.id, a.document, a.characters).select_from(_articles_with_documents()).where(*_let_through(only))
+            of = some.subquery().c
+            row = c.execute(sa.select(sa.func.count(of.document.distinct()), sa.func.count(),
+                                      sa.func.coalesce(sa.func.sum(of.characters), 0))).one()
+            number = sa.select(sa.func.count()).select_from(t.passages).where(
+                t.passages.c.article.in_(some.with_only_columns(a.id)))
+            return Counts(int(row[0]), int(row[1]), int(c.execute(number).scalar_one()), int(row[2]))
+
+    def documents(self, offset: int = 0, limit: int | None = None) -> list[Kept]:
+        """In the order in which they came."""
+        with self._engine.connect() as c:
+            return [_kept(row) for row in c.execute(sa.select(t.documents).order_by(t.documents.c.id).offset(offset).limit(limit))]
+
+    def document(self, name: str) -> Kept | None:
+        """By its source or its id."""
+        d = t.documents.c
+        with self._engine.connect() as c:
+            row = c.execute(sa.select(t.documents).where(d.source == name)).first()
+            if row is None and name.isdecimal() and len(name) < 19:
+                row = c.execute(sa.select(t.documents).where(d.id == int(name))).first()
+            return _kept(row) if row else None
+
+    def article(self, article_id: str) -> Article | None:
+        with self._engine.connect() as c:
+            row = c.execute(sa.select(t.articles).where(t.articles.c.article_id == article_id)).first()
+            return _article(row) if row else None
+
+    def articles(self, only: Filter = EVERYTHING, *, title: str = "", document_id: int | None = None,
+                 offset: int = 0, limit: int | None = None) -> Iterator[Article]:
+        """In the order in which they came; `title`: only those whose title holds it (folded)."""
+        from rag.text import fold
+
+        a = t.articles.c
+        query = sa.select(t.articles).where(*_let_through(only)).order_by(a.document, a.position)
+        if only.source:
+            query = query.join(t.documents, t.documents.c.id == a.document)
+        if title:
+            query = query.where(a.folded_title.contains(fold(title), autoescape=True))
+        if document_id is not None:
+            query = query.where(a.document == document_id)
+        # Page by page, each a short read: a reader that takes its time holds no old state of the database open.
+        at: tuple[int, int] | None = None
+        while limit is None or limit > 0:
+            size = min(200, limit) if limit is not None else 200
+            page = query.limit(size) if at else query.limit(size).offset(offset)
+            if at:
+                page = page.where(sa.tuple_(a.document, a.position) > at)
+            with self._engine.connect() as c:
+                rows = c.execute(page).all()
+            for row in rows:
+                yield _article(row)
+            if len(rows) < size:
+                return
+            at = (rows[-1].document, rows[-1].position)
+            limit = limit - size if limit is not None else None
+
+    def columns_and_sources(self) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+        """Columns, and documents' sources, each with its number of articles, most first."""
+        rubric, d, n = t.articles.c.rubric, t.documents.c, sa.func.count()
+        with self._engine.connect() as c:
+            columns = c.execute(sa.select(rubric, n).where(rubric.is_not(None)).group_by(rubric).order_by(n.desc(), rubric))
+            return ([(row[0], row[1]) for row in columns],
+                    [(row[0], row[1]) for row in c.execute(
+                        sa.select(d.source, d.articles).order_by(d.articles.desc(), d.source))])
+
+    def passages(self, article_id: str) -> list[Hit]:
+        """The article's passages in order (score 0)."""
+        p, a = t.passages.c, t.articles.c
+        query = sa.select(p.id).join(t.articles, a.id == p.article).where(a.article_id == article_id).order_by(p.start_at, p.id)
+        with self._engine.connect() as c:
+            return list(_hits(c, list(c.execute(query).scalars())).values())
+
+    def hits(self, passage_ids: Sequence[int]) -> dict[int, Hit]:
+        """The passages that are still there, in the order given; score 0; text cut from their articles."""
+        with self._engine.connect() as c:
+            return _hits(c, passage_ids)
+
+    def neighbours(self, passage_id: int, reach: int = 1) -> list[Hit]:
+        """The passage with up to `reach` passages of its article before and after it, in order; [] if it is gone."""
+        p = t.passages.c
+        own = sa.select(p.article).where(p.id == passage_id).scalar_subquery()
+        with self._engine.connect() as c:
+            ids = list(c.execute(sa.select(p.id).where(p.article == own).order_by(p.start_at, p.id)).scalars())
+            at = ids.index(passage_id) if passage_id in ids else len(ids)
+            return list(_hits(c, ids[max(0, at - reach):at + reach + 1] if ids else []).values())
+
+    def allowed(self, only: Filter) -> NDArray[np.int64]:
+        """Ids of the passages that a filter lets through, ascending."""
+        p, a = t.passages.c, t.articles.c
+        query = sa.select(p.id).order_by(p.id)
+        if only:
+            query = query.join(t.articles, a.id == p.article).join(t.documents, t.documents.c.id == a.document)
+        return self._ids(query.where(*_let_through(only)))
+
+    # ---------------------------------------------------------------- what is derived catches up
+
+    @property
+    def last_change(self) -> int:
+        """Number of the last committed change; 0 for a new library."""
+        return int(self._scalar(sa.select(t.counters.c.value).where(t.counters.c.name == "change")))
+
+    def entries(self, after: int = 0, size: int = 2000) -> Iterator[list[Entry]]:
+        """Passages that came after a change, in batches of at most `size`, by change and id."""
+        p, a, d = t.passages.c, t.articles.c, t.documents.c
+        at = (after, 1 << 62)
+        query = sa.select(p.id, p.article, p.start_at, p.end_at, p.heading, p.change).order_by(p.change, p.id).limit(size)
+        while True:
+            with self._engine.connect() as c:
+                rows = c.execute(query.where(p.change >= at[0], sa.tuple_(p.change, p.id) > at)).all()
+                of = _by_id(c, sa.select(a.id, a.text, a.source, a.rubric, a.date, d.source.label("document"))
+                            .join(t.documents, d.id == a.document), a.id, {r.article for r in rows})
+            batch = [Entry(r.id, x.text[r.start_at:r.end_at], r.heading, x.source, x.document, x.rubric, x.date, r.change)
+                     for r in rows if (x := of.get(r.article))]
+            if batch:
+                yield batch
+            if len(rows) < size:
+                return
+            at = (rows[-1].change, rows[-1].id)
+
+    def removals(self, after: int = 0) -> NDArray[np.int64]:
+        """Ids of the passages removed after a change."""
+        return self._ids(sa.select(t.removals.c.passage).where(t.removals.c.change > after))
+
+    def _ids(self, query: sa.Select[Any]) -> NDArray[np.int64]:
+        import numpy as np
+
+        with self._engine.connect() as c:
+            return np.fromiter((row[0] for row in c.execute(query)), dtype=np.int64)
+
+    # ---------------------------------------------------------------- vectors
+
+    def unembedded(self, model: str, limit: int = 256, before: int | None = None) -> list[tuple[int, str]]:
+        """Newest first: (passage id, headings and text to embed) of passages with no vector of this model; ids below
+        `before`."""
+        p = t.passages.c
+        with self._engine.connect() as c:
+            number = _model(c, model)
+            there = sa.exists().where(t.vectors.c.passage == p.id, t.vectors.c.model == number)
+            query = sa.select(p.id).where(~there).order_by(p.id.desc()).limit(limit)
+            ids = list(c.execute(query if before is None else query.where(p.id < before)).scalars())
+            return [(i, f"{hit.heading}\n{hit.text}" if hit.heading else hit.text) for i, hit in _hits(c, ids).items()]
+
+    def put_vectors(self, model: str, ids: Sequence[int], vectors: NDArray[np.float32]) -> int:
+        """(n, dimension) unit vectors, replacing those there; passages that are gone meanwhile are left out.
+        Returns the change. ValueError: another dimension than the model had before."""
+        from rag.putting import put_vectors
+
+        with self.transaction() as c:
+            return put_vectors(c, model, ids, vectors)
+
+    def vectors_after(self, model: str, after: int = 0, size: int = 20_000,
+                      ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """(ids, vectors) that came after a change, in batches, by change and id."""
+        v = t.vectors.c
+        at = (after, 1 << 62)
+        with self._engine.connect() as c:
+            number = _model(c, model)
+        query = sa.select(v.passage, v.change, v.vector).where(v.model == number).order_by(v.change, v.passage).limit(size)
+        while True:
+            with self._engine.connect() as c:
+                rows = c.execute(query.where(v.change >= at[0], sa.tuple_(v.change, v.passage) > at)).all()
+            if rows:
+                yield _unpacked([r[0] for r in rows], [r[2] for r in rows])
+            if len(rows) < size:
+                return
+            at = (rows[-1].change, rows[-1].passage)
+
+    def vectors(self, model: str, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        v = t.vectors.c
+        with self._engine.connect() as c:
+            query = sa.select(v.passage, v.vector).where(v.model == _model(c, model))
+            rows = [row for some in _chunks(passage_ids) for row in c.execute(query.where(v.passage.in_(some)))]
+        if not rows:
+            return {}
+        ids, vectors = _unpacked([r[0] for r in rows], [r[1] for r in rows])
+        return dict(zip(ids.tolist(), vectors, strict=True))
+
+    def embedding_progress(self, model: str) -> tuple[int, int]:
+        """(passages with a vector of this model, all passages)."""
+        with self._engine.connect() as c:
+            query = sa.select(sa.func.count()).select_from(t.vectors).where(t.vectors.c.model == _model(c, model))
+            done = int(c.execute(query).scalar_one())
+        return done, self.counts().passages
+
+    def drop_vectors(self, model: str) -> int:
+        """Forgets a model's vectors; returns how many."""
+        with self.transaction() as c:
+            return c.execute(sa.delete(t.vectors).where(t.vectors.c.model == _model(c, model))).rowcount
+
+    # ---------------------------------------------------------------- recipe
+
+    def recipe(self) -> dict[str, Any]:
+        """All settings the library keeps: "embedding", "dimension", "splitter", "tokens", "program"…"""
+        with self._engine.connect() as c:
+            return {row.name: json.loads(row.value) for row in c.execute(sa.select(t.settings))}
+
+    def set_recipe(self, **values: Any) -> None:
+        """Keeps these settings; writes only where one is new."""
+        kept = self.recipe()
+        new = {name: value for name, value in values.items() if name not in kept or kept[name] != value}
+        if not new:
+            return
+        with self.transaction() as c:
+            c.execute(sa.delete(t.settings).where(t.settings.c.name.in_(new)))
+            c.execute(sa.insert(t.settings), [{"name": n, "value": json.dumps(v, ensure_ascii=False)} for n, v in new.items()])
+
+    # ---------------------------------------------------------------- whole
+
+    def check(self, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """Everything that is wrong with the truth, a sentence each; [] where it is whole."""
+        from rag.backup import faults
+
+        with self._engine.connect() as c:
+            return faults(c, progress or (lambda done, total: None))
+
+    def backup(self, file: Path) -> int:
+        """The library as one file (zip: database, manifest with checksums); returns its bytes. Written beside and
+        renamed, so a half-written backup never carries the name. Readers and the writer go on."""
+        from rag.backup import backup
+
+        return backup(self._engine, self.folder, Path(file))
+
+
+def restore(file: Path, folder: Path) -> None:
+    """A library from a backup, verified, then put in place in one transaction; what was in the library goes.
+
+    NotALibrary: `folder` holds something else, or `file` is no backup; LibraryDamaged: the file was changed since;
+    LibraryNewer, LibraryLocked.
+    """
+    from rag.backup import restore as put_back
+
+    put_back(Path(file), Path(folder))
+
+
+# ---------------------------------------------------------------- rows to types
+
+def _articles_with_documents() -> sa.FromClause:
+    return t.articles.join(t.documents, t.documents.c.id == t.articles.c.document)
+
+
+def _let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
+    """Conditions over `articles` and, for sources, `documents`. Dates overlap: 2025 is in every month of 2025."""
+    a = t.articles.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if only.source:
+        conditions.append(sa.or_(a.source.in_(only.source), t.documents.c.source.in_(only.source)))
+    if only.column:
+        conditions.append(a.rubric.in_(only.column))
+    if days := period(only):
+        conditions += [a.last_day >= days[0], a.first_day <= days[1]]
+    return conditions
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+    plain = [int(i) for i in ids]       # numpy's integers are no numbers to sqlite3
+    for i in range(0, len(plain), _AT_ONCE):
+        yield plain[i:i + _AT_ONCE]
+
+
+def _by_id(c: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[int], ids: Iterable[int]) -> dict[int, Any]:
+    """Rows by their first column; whole texts are fetched once and cut here, since substr counts from the start."""
+    return {row[0]: row for some in _chunks(sorted(ids)) for row in c.execute(query.where(key.in_(some)))}
+
+
+def _hits(c: sa.Connection, passage_ids: Sequence[int]) -> dict[int, Hit]:
+    p, a = t.passages.c, t.articles.c
+    found = _by_id(c, sa.select(p.id, p.article, p.start_at, p.end_at, p.heading), p.id, set(passage_ids))
+    columns = (a.id, a.article_id, a.source, a.title, a.author, a.date, a.page, a.rubric, a.text)
+    of = _by_id(c, sa.select(*columns), a.id, {r.article for r in found.values()})
+    hits = {}
+    for i in passage_ids:
+        r = found.get(int(i))
+        if r is not None and (x := of.get(r.article)) is not None:
+            hits[r.id] = Hit(r.id, x.article_id, x.source, x.title, r.start_at, r.end_at, x.text[r.start_at:r.end_at], 0.0,
+                             author=x.author, date=x.date, page=x.page, column=x.rubric, heading=r.heading)
+    return hits
+
+
+def _article(r: Any) -> Article:
+    return Article(r.article_id, r.source, r.title, r.text, r.author, r.date, r.page, r.rubric,
+                   tuple(Section(*s) for s in json.loads(r.sections)))
+
+
+def _kept(r: Any) -> Kept:
+    return Kept(r.id, r.source, r.format, r.sha256, r.encoding, r.pages, r.ocr_pages, r.characters, r.garbled, r.added_at,
+                tuple(json.loads(r.losses)), r.splitter, r.articles, r.passages)
+
+
+def _model(c: sa.Connection, name: str) -> int:
+    """The number of a model; 0 for one that has embedded nothing here."""
+    return int(c.execute(sa.select(t.models.c.id).where(t.models.c.name == name)).scalar() or 0)
+
+
+def _unpacked(ids: list[int], blobs: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    import numpy as np
+
+    vectors = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(ids), -1).astype(np.float32)
+    return np.asarray(ids, dtype=np.int64), vectors

@@ -1,0 +1,258 @@
+"""The tables of a library, and how its database is opened: the schema comes in from `migrations/`, errors go out named.
+
+Types are those that SQLite and PostgreSQL share. Numbers are given out by `counters`, never by the database, so that
+an id is never used twice and changes are numbered in the order in which they are committed.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# Imported at the top: nothing here works without it, and whoever imports this module is about to open a library.
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+
+from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, NoPermission, NotALibrary
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+REVISION = "0001"       # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+DATABASE = "library.db"
+OURS = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", f"{DATABASE}.damaged", "lexical", "vectors",
+        "files", "lock"}
+
+metadata = sa.MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")      # SQLite keeps rows in the order of an INTEGER key alone
+
+counters = Table(
+    "counters", metadata,
+    Column("name", String(20), primary_key=True),           # "change", "document", "article", "passage", "model"
+    Column("value", BigInteger, nullable=False),            # the last that was given out
+)
+
+settings = Table(
+    "settings", metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),                  # JSON
+)
+
+documents = Table(
+    "documents", metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("format", String(20), nullable=False),
+    Column("encoding", String(40)),
+    Column("pages", Integer, nullable=False),
+    Column("ocr_pages", Integer, nullable=False),
+    Column("characters", Integer, nullable=False),          # as read
+    Column("garbled", Float, nullable=False),
+    Column("losses", Text, nullable=False),                 # JSON list
+    Column("splitter", String(40), nullable=False),         # version of the rules that made its passages
+    Column("added_at", String(32), nullable=False),         # ISO, UTC
+    Column("articles", Integer, nullable=False),            # how many it has now
+    Column("passages", Integer, nullable=False),
+    Column("written", Integer, nullable=False),             # characters of its articles' texts
+)
+
+articles = Table(
+    "articles", metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("article_id", String(80), nullable=False, unique=True),
+    Column("document", _Id, ForeignKey("documents.id"), nullable=False),
+    Column("position", Integer, nullable=False),            # in its document, from 0
+    Column("source", Text, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("folded_title", Text, nullable=False),
+    Column("author", Text),
+    Column("date", String(40)),                             # ISO, as given
+    Column("first_day", Integer),                           # 20250226; of a month or year its first and last day
+    Column("last_day", Integer),
+    Column("page", Text),
+    Column("rubric", Text, index=True),                     # Article.column: "column" is a word of SQL's own
+    Column("text", Text, nullable=False),
+    Column("characters", Integer, nullable=False),          # of text
+    Column("sections", Text, nullable=False),               # JSON list of [start, level, heading]
+    Column("text_sha256", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),           # of all that was given: the same article, cut the same
+    Index("articles_of_document", "document", "position"),
+)
+
+passages = Table(
+    "passages", metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("article", _Id, ForeignKey("articles.id"), nullable=False, index=True),
+    Column("start_at", Integer, nullable=False),            # characters of the article's text, half-open
+    Column("end_at", Integer, nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("change", BigInteger, nullable=False, index=True),
+)
+
+removals = Table(
+    "removals", metadata,
+    Column("passage", _Id, primary_key=True, autoincrement=False),
+    Column("change", BigInteger, nullable=False, index=True),
+)
+
+models = Table(
+    "models", metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("dimension", Integer, nullable=False),
+)
+
+vectors = Table(
+    "vectors", metadata,
+    Column("passage", _Id, ForeignKey("passages.id"), primary_key=True, autoincrement=False),
+    Column("model", _Id, ForeignKey("models.id"), primary_key=True, autoincrement=False),
+    Column("change", BigInteger, nullable=False),
+    Column("vector", LargeBinary, nullable=False),          # float16, little-endian
+    Index("vectors_of_model", "model", "change", "passage"),
+)
+
+
+# ---------------------------------------------------------------- opening
+
+def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, bool]:
+    """An engine over the folder's database, its tables as this version has them, and whether it can only be read
+    (asked for, or a folder that can't be written). NotALibrary, LibraryNewer, LibraryDamaged, NoPermission, DiskFull."""
+    database = folder / DATABASE
+    look_at(folder, create=create)
+    readonly = readonly or (database.exists() and not os.access(folder, os.W_OK))
+    engine = _engine(folder, readonly=readonly)
+    try:
+        found = _revision(engine)
+        if found != REVISION:
+            if readonly:
+                raise NotALibrary(library=folder) if found is None else NoPermission(path=folder)
+            _migrate(engine, folder, found)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine, readonly
+
+
+def look_at(folder: Path, *, create: bool) -> None:
+    """Makes the folder where there is none. NotALibrary: it is a file, holds something else, or (`create` False) nothing."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise NotALibrary(library=folder)
+        if (folder / DATABASE).exists():
+            return
+        strange = [p.name for p in folder.iterdir() if not _ignored(p.name)] if folder.is_dir() else []
+        if not create or strange:
+            raise NotALibrary(library=folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise named(error, folder) from error
+
+
+def _ignored(name: str) -> bool:
+    """What may lie in a folder in which a library is made: our own leavings and what desktops strew about."""
+    return name in OURS or name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def _engine(folder: Path, *, readonly: bool) -> sa.Engine:
+    path = (folder / DATABASE).absolute().as_uri()
+    # On a medium that can't be written there is no shared-memory file for the log: only "immutable" opens it.
+    mode = "rwc" if not readonly else "ro" if os.access(folder, os.W_OK) else "ro&immutable=1"
+    engine = sa.create_engine(f"sqlite:///{path}?mode={mode}&uri=true", max_overflow=-1)
+
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None       # sqlite3's own BEGIN comes too late for IMMEDIATE and for DDL
+        cursor = connection.cursor()
+        if not readonly:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        for pragma in ("busy_timeout=10000", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000",
+                       "mmap_size=268435456"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    def rename(context: sa.engine.ExceptionContext) -> None:
+        error = named(context.original_exception, folder)
+        if error is not context.original_exception:
+            raise error from context.original_exception
+
+    sa.event.listen(engine, "connect", prepare)
+    sa.event.listen(engine, "begin", begin)
+    sa.event.listen(engine, "handle_error", rename)
+    return engine
+
+
+def lock(folder: Path, wait: float) -> FileLock:
+    """The writer's lock, held. LibraryLocked after `wait` seconds."""
+    from filelock import FileLock, Timeout
+
+    held = FileLock(folder / "lock", thread_local=False)
+    try:
+        held.acquire(timeout=wait, poll_interval=0.02)
+    except Timeout:
+        raise LibraryLocked(library=folder) from None
+    except OSError as error:
+        raise named(error, folder) from error
+    return held
+
+
+def named(error: BaseException, folder: Path) -> BaseException:
+    """What an error of the database or the file system means to a user; the error itself where it means no such thing."""
+    code = getattr(error, "sqlite_errorcode", None)
+    detail = str(error)
+    if code is None and isinstance(error, OSError):
+        code = {28: 13, 122: 13, 13: 8, 1: 8, 30: 8, 20: 8}.get(error.errno or 0)   # ENOSPC EDQUOT EACCES EPERM EROFS
+    match (code or 0) & 0xFF if code is not None else None:
+        case 13:                                            # SQLITE_FULL
+            return DiskFull(path=folder)
+        case 3 | 8 | 14 | 23:                               # PERM, READONLY, CANTOPEN, AUTH
+            return NoPermission(path=folder)
+        case 5 | 6:                                         # BUSY, LOCKED
+            return LibraryLocked(library=folder)
+        case 10 if _full(folder):                           # IOERR: the log or its index could not grow
+            return DiskFull(path=folder)
+        case 10 | 11 | 26:                                  # IOERR, CORRUPT, NOTADB
+            return LibraryDamaged(library=folder, detail=detail)
+        case 1 if "no such table" in detail or "no such column" in detail:
+            return LibraryDamaged(library=folder, detail=detail)
+    return error
+
+
+def _full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < 1 << 20
+    except OSError:
+        return False
+
+
+def _revision(engine: sa.Engine) -> str | None:
+    """The revision of the tables; None for a database without any (new, or left by a kill while it was made)."""
+    with engine.connect() as connection:
+        names = {row[0] for row in connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('alembic_version', 'documents')")}
+        if "alembic_version" in names:
+            return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+        if names or connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+            raise NotALibrary(library=engine.url.database)
+        return None
+
+
+def _migrate(engine: sa.Engine, folder: Path, found: str | None) -> None:
+    """Brings the tables to REVISION, in one transaction; alone, if two processes open an old library at once."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    import rag
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise LibraryNewer(library=folder, theirs=found or "?", ours=f"{rag.__version__}, {REVISION}")
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISION)

@@ -1,0 +1,130 @@
+"""What holds for every test: no user's data is touched, nothing leaves this machine.
+
+Data, caches and the working folder lie in a temporary folder; sockets reach the loopback only.
+Files of the checkout are found by `ROOT`, never by the working folder.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Read by huggingface_hub and gradio when they are imported, so before any test is.
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class OffTheMachine(AssertionError):
+    """A test, or what it tests, tried to reach another machine."""
+
+
+def _loopback(host: object) -> bool:
+    """True for localhost and its addresses, and for a name that is no host at all ("" binds, None listens)."""
+    if isinstance(host, bytes | bytearray):
+        host = host.decode("ascii", "replace")
+    if host is None or host in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host).split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _guard(address: object) -> None:
+    """An address of an IP socket is a tuple with the host first; a path or bytes is a socket on this machine."""
+    if isinstance(address, tuple) and not _loopback(address[0]):
+        raise OffTheMachine(f"a connection to {address!r}: tests stay on this machine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Connections and look-ups of names off the loopback raise `OffTheMachine`."""
+    connect, connect_ex, sendto = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
+    look_up = socket.getaddrinfo
+
+    class Guarded:
+        def connect(self: socket.socket, address: object) -> None:  # type: ignore[misc]
+            _guard(address)
+            return connect(self, address)  # type: ignore[arg-type]
+
+        def connect_ex(self: socket.socket, address: object) -> int:  # type: ignore[misc]
+            _guard(address)
+            return connect_ex(self, address)  # type: ignore[arg-type]
+
+        def sendto(self: socket.socket, *arguments: object) -> int:  # type: ignore[misc]
+            _guard(arguments[-1])
+            return sendto(self, *arguments)  # type: ignore[call-overload,no-any-return]
+
+    def getaddrinfo(host: object, *arguments: object, **named: object) -> object:
+        _guard((host,))
+        return look_up(host, *arguments, **named)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, Guarded.__dict__[name])
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield
+
+
+def _move(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """All places where user data could be, below `home`; no setting of ours from outside."""
+    for name in [name for name in os.environ if name.startswith("RAG_")]:
+        patch.delenv(name)
+    home.mkdir(parents=True, exist_ok=True)
+    places = {"HOME": "", "USERPROFILE": "", "APPDATA": "AppData/Roaming", "LOCALAPPDATA": "AppData/Local",
+              "XDG_DATA_HOME": ".local/share", "XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache",
+              "XDG_STATE_HOME": ".local/state", "HF_HOME": ".cache/huggingface",
+              "GRADIO_TEMP_DIR": ".cache/gradio"}  # fmt: skip
+    for name, below in places.items():
+        patch.setenv(name, str(home / below))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def users_data_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what lives as long as the session and is made before the first test."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        _move(patch, home)
+        patch.setenv("RAG_LIBRARY", str(home / "library"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def users_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test has a home, a library (not made yet) and an empty working folder of its own; gives the home."""
+    home = tmp_path_factory.mktemp("home")
+    _move(monkeypatch, home)
+    monkeypatch.setenv("RAG_LIBRARY", str(home / "library"))
+    (home / "work").mkdir()
+    monkeypatch.chdir(home / "work")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def chinese() -> Iterator[None]:
+    """Every test begins in Chinese, whatever language the last one spoke."""
+    from rag import words
+
+    words.speak("zh")
+    yield
+    words.speak("zh")
+
+
+@pytest.fixture(scope="session")
+def sample_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a library that holds rag/samples, with the built-in models. Made once: read it, or copy it."""
+    import rag
+    from rag import settings
+
+    folder = tmp_path_factory.mktemp("sample") / "library"
+    with rag.open(folder) as library:
+        receipts = library.add([settings.samples()])
+    assert receipts, "no sample was read"
+    assert all(receipt.status == "added" for receipt in receipts), [r for r in receipts if r.status != "added"]
+    return folder
