@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import unicodedata
@@ -35,7 +36,7 @@ def kept_pieces(vocabulary: list[list[Any]]) -> list[int]:
     def script(c: str) -> str:
         if c == "▁" or (ord(c) < 128 and not c.isalpha()):
             return "always"
-        if c in "〇々" or "CJK" in unicodedata.name(c, "") and "IDEOGRAPH" in unicodedata.name(c, ""):
+        if c in "〇々" or re.search("CJK.*IDEOGRAPH", unicodedata.name(c, "")):
             return "always"
         if ord(c) < 128:
             return "latin"
@@ -45,9 +46,10 @@ def kept_pieces(vocabulary: list[list[Any]]) -> list[int]:
 
     always, latin = set(), []
     for i, (piece, score) in enumerate(vocabulary):
-        scripts = {script(c) for c in piece.lstrip("▁")}
-        if piece in SPECIAL or scripts <= {"always"} or (len(piece.lstrip("▁")) == 1 and unicodedata.category(piece[-1])[0] == "L"
-                                                       and ord(piece[-1]) < 0x3100):
+        body = piece.lstrip("▁")
+        scripts = {script(c) for c in body}
+        letter = len(body) == 1 and unicodedata.category(body)[0] == "L" and ord(body) < 0x3100
+        if piece in SPECIAL or scripts <= {"always"} or letter:
             always.add(i)
         elif scripts == {"latin"}:
             latin.append((piece not in ("▁query", "▁passage"), -score, i))
@@ -63,7 +65,8 @@ def trimmed(source: Path, out: Path) -> None:
         raise SystemExit(f"{source}: only Unigram vocabularies can be trimmed, not {tokenizer['model']['type']}")
     keep = kept_pieces(tokenizer["model"]["vocab"])
     number = {old: new for new, old in enumerate(keep)}
-    shutil.copytree(source, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.bin", "*.safetensors", "onnx", "openvino"))
+    shutil.copytree(source, out, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns("*.bin", "*.safetensors", "onnx", "openvino"))
     model = AutoModel.from_pretrained(source)
     rows = model.get_input_embeddings().weight.detach()[keep].clone()
     model.resize_token_embeddings(len(keep))
@@ -98,10 +101,10 @@ def export(source: Path, out: Path) -> None:
 
     model = AutoModel.from_pretrained(source, attn_implementation="eager").float().eval()
     ids = torch.randint(5, 100, (2, 16))
-    torch.onnx.export(Sentence(model), (ids, torch.ones_like(ids)), str(out), input_names=["input_ids", "attention_mask"],
+    axes = {name: {0: "texts", 1: "pieces"} for name in ("input_ids", "attention_mask")}
+    torch.onnx.export(Sentence(model), (ids, torch.ones_like(ids)), str(out), input_names=list(axes),
                       output_names=["sentence_embedding"], opset_version=17, dynamo=False,
-                      dynamic_axes={name: {0: "texts", 1: "pieces"} for name in ("input_ids", "attention_mask")}
-                      | {"sentence_embedding": {0: "texts"}})
+                      dynamic_axes=axes | {"sentence_embedding": {0: "texts"}})
 
 
 def quantised(fp32: Path, out: Path) -> None:
@@ -203,12 +206,13 @@ def describe(source: Path, out: Path, name: str, digest: str) -> None:
     for key in ("architectures", "transformers_version", "torch_dtype", "dtype", "_name_or_path"):
         config.pop(key, None)
     write(out / "0_Bert" / "config.json", config)
-    write(out / "1_Pooling" / "config.json", {"word_embedding_dimension": config["hidden_size"], "pooling_mode_mean_tokens": True,
-                                              "pooling_mode_cls_token": False, "pooling_mode_max_tokens": False,
-                                              "pooling_mode_mean_sqrt_len_tokens": False})
-    types = ("int8.Int8Bert", "sentence_transformers.models.Pooling", "sentence_transformers.models.Normalize")
+    write(out / "1_Pooling" / "config.json", {
+        "word_embedding_dimension": config["hidden_size"], "pooling_mode_mean_tokens": True,
+        "pooling_mode_cls_token": False, "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False})
+    modules = (("0_Bert", "int8.Int8Bert"), ("1_Pooling", "sentence_transformers.models.Pooling"),
+               ("2_Normalize", "sentence_transformers.models.Normalize"))
     write(out / "modules.json", [{"idx": i, "name": str(i), "path": path, "type": kind}
-                                 for i, (path, kind) in enumerate(zip(("0_Bert", "1_Pooling", "2_Normalize"), types, strict=True))])
+                                 for i, (path, kind) in enumerate(modules)])
     write(out / "2_Normalize" / "config.json", {})
     write(out / "config_sentence_transformers.json", {
         "prompts": {"query": question, "passage": passage, "document": passage},

@@ -165,7 +165,8 @@ def _prove(file: Path, copy: Path) -> None:
             if wrong := [row[0] for row in c.exec_driver_sql("PRAGMA quick_check(1)") if row[0] != "ok"]:
                 raise LibraryDamaged(library=file, detail=wrong[0])
         with engine.connect().execution_options(writes=True) as c, c.begin():
-            c.execute(sa.update(t.settings).where(t.settings.c.name == "library"), {"value": json.dumps(uuid.uuid4().hex)})
+            mine = t.settings.c.name == "library"
+            c.execute(sa.update(t.settings).where(mine), {"value": json.dumps(uuid.uuid4().hex)})
     finally:
         engine.dispose()
 

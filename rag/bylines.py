@@ -17,7 +17,7 @@ _SURNAMES = frozenset(
     "邱骆高夏蔡田樊胡凌霍虞万支柯昝管卢莫经房裘缪干解应宗丁宣贲邓郁单杭洪包诸左石崔吉钮龚程嵇邢滑裴陆荣翁荀羊惠甄曲家封芮羿储靳汲邴糜松井段富巫乌焦巴弓牧隗山"
     "谷车侯宓蓬全郗班仰秋仲伊宫宁仇栾暴甘厉戎祖武符刘景詹束龙叶幸司韶郜黎蓟薄印宿白怀蒲邰从鄂索咸籍赖卓蔺屠蒙池乔阴胥能苍双闻莘党翟谭贡劳逄姬申扶堵冉宰郦雍"
     "却璩桑桂濮牛寿通边扈燕冀郏浦尚农温别庄晏柴瞿阎充慕连茹习宦艾鱼容向古易慎戈廖庾终暨居衡步都耿满弘匡国文寇广禄阙东欧殳沃利蔚越夔隆师巩厍聂晁勾敖融冷訾辛阚"
-    "那简饶空曾毋沙乜养鞠须丰巢关蒯相查后荆红游竺权逯盖益桓公肖闫覃岳涂代佟付仝冼苟官泽扎尼次格达索多阿买玉依吾热木海苑宾缑鹿帅亢况郈有琴归楚佘年佴牟商伯赏墨哈谯笪青揭")
+    "那简饶空曾毋沙乜养鞠须丰巢关蒯相查后荆红游竺权逯盖益桓公肖闫覃岳涂代佟付仝冼苟官泽扎尼次格达索多阿买玉依吾热木海苑宾缑鹿帅亢况郈有琴归楚佘年佴牟商伯赏墨哈谯笪青揭岳帅况后年爱阳付禚旷隋寻展冮兀逯原沐鄢揣檀泮臧矫牟戢颉亓郇郄雒银芶侴宣粟楼麦敬税庹泽旦洛白")
 _DOUBLE = ("欧阳", "上官", "司马", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "司徒", "夏侯", "轩辕", "宇文", "长孙",
            "端木", "南宫", "独孤", "申屠", "呼延", "澹台", "濮阳", "闻人", "赫连", "钟离", "百里", "东郭", "西门", "拓跋", "完颜")
 _ROLE = (r"(?:(?:本[报刊社网台]|全媒体|融媒体?|见习|实习|特约|驻[\u3400-\u9fff]{1,6}|科技日报|新华社|校园|小|学生|首席)*"
@@ -111,7 +111,9 @@ def standing(text: str) -> Byline | None:
         if _NO_NAME.match(inside):
             return None
         whole, role, named = signed(inside)
-        if whole and not _only_picture(inside):
+        if _only_picture(inside):
+            return None
+        if whole or re.fullmatch(rf"[{_HAN}]{{2,3}}", inside):      # in brackets and alone: a name, known or not
             return Byline(_printed(text), 0, sure=True)
         return None
     marked = _MARKED.match(folded)
@@ -119,8 +121,11 @@ def standing(text: str) -> Byline | None:
     whole, role, named = signed(inside)
     if not whole or _only_picture(inside):
         return None
-    if marked or role:
+    if marked or role and (_ROLE_HEAD.match(inside) or re.match(rf"(?:{_ROLE})[\s:/]", inside) or inside.endswith(("供稿", "整理")) or not is_office(
+            _ROLE_TAIL.sub("", inside))):
         return Byline(_printed(text), 0, sure=True)
+    if role:
+        return None
     people = [w for w in re.split(r"[\s,、]+", re.sub(rf"(?<![{_HAN}])([{_HAN}])[ \u3000]([{_HAN}])(?![{_HAN}])", r"\1\2", inside)) if w]
     if all(is_person(w) for w in people):
         return Byline(_printed(text), 0, sure=len(people) > 1)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rag.text import Span, sentences
 from rag.types import Article, Passage, Section
 
 # Measured by embeddings/train_ranker.py's study, see embeddings/ranker/README.md.
-SIZE = 240      # characters a passage aims at, at most
+SIZE = 160      # characters a passage aims at, at most
 VERSION = "1"   # of the rules below: a library cut by others is cut anew when its files are added again
-LONGEST = 400   # a single sentence past this is cut at its commas, or at a space, or anywhere
+LONGEST = 320   # a single sentence past this is cut at its commas, or at a space, or anywhere
 _PAUSE = re.compile(r"[，,、：:]|\s(?=\S)")
 
 
@@ -25,7 +26,7 @@ def split(article: Article) -> list[Passage]:
     sections = sorted(article.sections, key=lambda s: s.start)
     edges = sorted({0, len(text), *(min(max(s.start, 0), len(text)) for s in sections)})
     starts = [s.start for s in sections]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         spans = [(begin + a, begin + b) for a, b in sentences(text[begin:end])]
         pieces = [piece for span in spans for piece in _shorter(text, span)]
         heading = _heading(article.title, sections[:bisect_right(starts, begin)])

@@ -1,8 +1,9 @@
-"""Documents come in with their articles and go again: the writing half of the store, inside a transaction it is given."""
+"""Documents come in with their articles and go again: the writing half of the store, in a transaction it is given."""
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from rag import tables as t
+from rag.errors import FileRefused
 from rag.search import days
 from rag.store import Gone, Put
 from rag.text import fold
 from rag.types import Article, Document, Passage
+from rag.words import say
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _AT_ONCE = 500      # articles written together: bounds memory, and costs nothing against 5000
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
-def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]], splitter: str) -> Put:
+def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]],
+        splitter: str) -> Put:
     """See `Store.put`."""
     d = t.documents.c
     old = c.execute(sa.select(t.documents).where(d.source == document.source)).first()
@@ -51,7 +56,7 @@ def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, 
 
 
 class _Writer:
-    """One document's articles, some hundred at a time. Those that an older version has unchanged are left as they are."""
+    """One document's articles, some hundred at a time. Those that an older version has unchanged stay as they are."""
 
     def __init__(self, c: sa.Connection, document: Document, number: int, change: int, replaces: bool) -> None:
         self.c, self.document, self.number, self.change = c, document, number, change
@@ -75,9 +80,7 @@ class _Writer:
         fresh: list[tuple[Article, Sequence[Passage], str, int]] = []
         moved: list[dict[str, int]] = []
         for article, passages in some:
-            for p in passages:
-                if article.text[p.start:p.end] != p.text or p.start >= p.end:
-                    raise ValueError(f"passage {p.start}–{p.end} is not what its article says there: {article.article_id}")
+            self._judge(article, passages)
             digest, position = _digest(article, passages), self.articles
             self.articles += 1
             self.passages += len(passages)
@@ -94,6 +97,15 @@ class _Writer:
         if fresh:
             self._insert(fresh)
 
+    def _judge(self, article: Article, passages: Sequence[Passage]) -> None:
+        """ValueError: passages of another text. FileRefused: characters that no database keeps (NUL, half a pair)."""
+        for p in passages:
+            if article.text[p.start:p.end] != p.text or p.start >= p.end:
+                raise ValueError(f"{article.article_id}: passage {p.start}–{p.end} is not what its article says there")
+        said = "".join(filter(None, (article.text, article.title, article.author, article.column, article.source)))
+        if "\0" in said or _HALVES.search(said):
+            raise FileRefused(file=self.document.source, reason=say("reading.garbled"))
+
     def _same(self, digest: str) -> int | None:
         rows = self.by_digest.get(digest, [])
         while rows:
@@ -103,8 +115,8 @@ class _Writer:
 
     def _insert(self, fresh: Sequence[tuple[Article, Sequence[Passage], str, int]]) -> None:
         # An older article under the same id, with another byline or cut otherwise, makes room for this one.
-        stale = {self.by_article_id[a.article_id] for a, *_ in fresh if a.article_id in self.by_article_id} & self.old.keys()
-        self._delete(stale)
+        stale = {row for a, *_ in fresh if (row := self.by_article_id.get(a.article_id)) in self.old}
+        self._delete(row for row in stale if row is not None)
         ids = self._free_ids([a.article_id for a, *_ in fresh])
         taken = self._taken_sources({a.source for a, *_ in fresh if a.source != self.document.source})
         rows, spans = [], []
@@ -120,8 +132,8 @@ class _Writer:
                 "text_sha256": sha256(article.text), "digest": digest,
             })
             for p in passages:
-                spans.append({"id": self.next_passage, "article": self.next_article, "start_at": p.start, "end_at": p.end,
-                              "heading": p.heading, "change": self.change})
+                spans.append({"id": self.next_passage, "article": self.next_article, "start_at": p.start,
+                              "end_at": p.end, "heading": p.heading, "change": self.change})
                 self.next_passage += 1
             self.next_article += 1
         self.c.execute(sa.insert(t.articles), rows)
@@ -178,7 +190,8 @@ def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
             continue
         change = change or _next(c, "change")
         a = t.articles.c
-        touched = {i for some in _chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
+        touched = {i for some in _chunks(rows)
+                   for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
         probes = _probes(c, rows)
         went = delete_articles(c, rows, change)
         recount(c, sorted(touched))
@@ -238,7 +251,8 @@ def recount(c: sa.Connection, numbers: Sequence[int]) -> None:
         held = c.execute(sa.select(sa.func.count()).select_from(t.passages).join(t.articles, a.id == p.article)
                          .where(a.document == number)).scalar_one()
         if count:
-            c.execute(sa.update(t.documents).where(d.id == number), {"articles": count, "passages": held, "written": written})
+            c.execute(sa.update(t.documents).where(d.id == number),
+                      {"articles": count, "passages": held, "written": written})
         else:
             c.execute(sa.delete(t.documents).where(d.id == number))
 

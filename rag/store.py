@@ -1,6 +1,6 @@
 """The library on disk: documents, their articles and passages, vectors, and the recipe they were made by.
 
-One database is the truth; SQL stands here and in its back rooms (tables, putting, backup) alone. Every write is one
+One database is the truth; SQL stands here and in its back rooms alone (tables, putting, fetching, backup). Every write is one
 transaction with a number of its own, its `change`; the indexes catch up with "all that came after change n".
 """
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal
 # Imported at the top, as nothing here works without it: import this module where a library is opened, not before.
 import sqlalchemy as sa
 
+from rag import fetching
 from rag import tables as t
-from rag.errors import NoPermission
-from rag.search import Entry, period
-from rag.types import Article, Document, Filter, Hit, Passage, Section
+from rag.errors import LibraryLocked, NoPermission
+from rag.search import Entry
+from rag.types import Article, Document, Filter, Hit, Passage
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 EVERYTHING = Filter()
-_AT_ONCE = 500      # numbers in one IN list, rows of one INSERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class Store:
         folder = Path(folder)
         engine, readonly = t.connect(folder, create=create, readonly=readonly)
         with engine.connect() as c:
-            library_id = json.loads(c.execute(sa.select(t.settings.c.value).where(t.settings.c.name == "library")).scalar_one())
-        return cls(folder, engine, library_id, readonly)
+            own = c.execute(sa.select(t.settings.c.value).where(t.settings.c.name == "library")).scalar_one()
+        return cls(folder, engine, json.loads(own), readonly)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -120,10 +120,13 @@ class Store:
     @contextmanager
     def writing(self, wait: float = 1.0) -> Iterator[None]:
         """Holds the writer's lock; may be nested. Other threads of this process wait their turn; another process
-        that writes for longer than `wait` seconds: LibraryLocked. A killed process frees it."""
+        that writes for longer than `wait` seconds: LibraryLocked. A killed process frees it. `wait` 0 waits for nobody.
+        """
         if self.readonly:
             raise NoPermission(path=self.folder)
-        with self._turn:
+        if not self._turn.acquire(blocking=wait > 0):
+            raise LibraryLocked(library=self.folder)
+        try:
             if self._depth == 0:
                 self._lock = t.lock(self.folder, wait)
             self._depth += 1
@@ -133,6 +136,8 @@ class Store:
                 self._depth -= 1
                 if self._depth == 0:
                     self._lock.release()
+        finally:
+            self._turn.release()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -184,7 +189,8 @@ class Store:
                 row = c.execute(sa.select(sa.func.count(), *(sa.func.coalesce(sa.func.sum(x), 0)
                                                              for x in (d.articles, d.passages, d.written)))).one()
                 return Counts(*map(int, row))
-            some = sa.select(a.id, a.document, a.characters).select_from(_articles_with_documents()).where(*_let_through(only))
+            some = sa.select(a.id, a.document, a.characters).join(t.documents, t.documents.c.id == a.document)
+            some = some.where(*fetching.let_through(only))
             of = some.subquery().c
             row = c.execute(sa.select(sa.func.count(of.document.distinct()), sa.func.count(),
                                       sa.func.coalesce(sa.func.sum(of.characters), 0))).one()
@@ -195,7 +201,8 @@ class Store:
     def documents(self, offset: int = 0, limit: int | None = None) -> list[Kept]:
         """In the order in which they came."""
         with self._engine.connect() as c:
-            return [_kept(row) for row in c.execute(sa.select(t.documents).order_by(t.documents.c.id).offset(offset).limit(limit))]
+            query = sa.select(t.documents).order_by(t.documents.c.id).offset(offset).limit(limit)
+            return [_kept(row) for row in c.execute(query)]
 
     def document(self, name: str) -> Kept | None:
         """By its source or its id."""
@@ -209,7 +216,7 @@ class Store:
     def article(self, article_id: str) -> Article | None:
         with self._engine.connect() as c:
             row = c.execute(sa.select(t.articles).where(t.articles.c.article_id == article_id)).first()
-            return _article(row) if row else None
+            return fetching.article(row) if row else None
 
     def articles(self, only: Filter = EVERYTHING, *, title: str = "", document_id: int | None = None,
                  offset: int = 0, limit: int | None = None) -> Iterator[Article]:
@@ -217,7 +224,7 @@ class Store:
         from rag.text import fold
 
         a = t.articles.c
-        query = sa.select(t.articles).where(*_let_through(only)).order_by(a.document, a.position)
+        query = sa.select(t.articles).where(*fetching.let_through(only)).order_by(a.document, a.position)
         if only.source:
             query = query.join(t.documents, t.documents.c.id == a.document)
         if title:
@@ -234,7 +241,7 @@ class Store:
             with self._engine.connect() as c:
                 rows = c.execute(page).all()
             for row in rows:
-                yield _article(row)
+                yield fetching.article(row)
             if len(rows) < size:
                 return
             at = (rows[-1].document, rows[-1].position)
@@ -244,22 +251,22 @@ class Store:
         """Columns, and documents' sources, each with its number of articles, most first."""
         rubric, d, n = t.articles.c.rubric, t.documents.c, sa.func.count()
         with self._engine.connect() as c:
-            columns = c.execute(sa.select(rubric, n).where(rubric.is_not(None)).group_by(rubric).order_by(n.desc(), rubric))
-            return ([(row[0], row[1]) for row in columns],
-                    [(row[0], row[1]) for row in c.execute(
-                        sa.select(d.source, d.articles).order_by(d.articles.desc(), d.source))])
+            columns = c.execute(sa.select(rubric, n).where(rubric.is_not(None), rubric != "")
+                                .group_by(rubric).order_by(n.desc(), rubric)).all()
+            sources = c.execute(sa.select(d.source, d.articles).order_by(d.articles.desc(), d.source)).all()
+            return [(row[0], row[1]) for row in columns], [(row[0], row[1]) for row in sources]
 
     def passages(self, article_id: str) -> list[Hit]:
         """The article's passages in order (score 0)."""
         p, a = t.passages.c, t.articles.c
-        query = sa.select(p.id).join(t.articles, a.id == p.article).where(a.article_id == article_id).order_by(p.start_at, p.id)
+        query = sa.select(p.id).join(t.articles, a.id == p.article).where(a.article_id == article_id)
         with self._engine.connect() as c:
-            return list(_hits(c, list(c.execute(query).scalars())).values())
+            return list(fetching.hits(c, list(c.execute(query.order_by(p.start_at, p.id)).scalars())).values())
 
     def hits(self, passage_ids: Sequence[int]) -> dict[int, Hit]:
         """The passages that are still there, in the order given; score 0; text cut from their articles."""
         with self._engine.connect() as c:
-            return _hits(c, passage_ids)
+            return fetching.hits(c, passage_ids)
 
     def neighbours(self, passage_id: int, reach: int = 1) -> list[Hit]:
         """The passage with up to `reach` passages of its article before and after it, in order; [] if it is gone."""
@@ -268,7 +275,7 @@ class Store:
         with self._engine.connect() as c:
             ids = list(c.execute(sa.select(p.id).where(p.article == own).order_by(p.start_at, p.id)).scalars())
             at = ids.index(passage_id) if passage_id in ids else len(ids)
-            return list(_hits(c, ids[max(0, at - reach):at + reach + 1] if ids else []).values())
+            return list(fetching.hits(c, ids[max(0, at - reach):at + reach + 1] if ids else []).values())
 
     def allowed(self, only: Filter) -> NDArray[np.int64]:
         """Ids of the passages that a filter lets through, ascending."""
@@ -276,7 +283,7 @@ class Store:
         query = sa.select(p.id).order_by(p.id)
         if only:
             query = query.join(t.articles, a.id == p.article).join(t.documents, t.documents.c.id == a.document)
-        return self._ids(query.where(*_let_through(only)))
+        return self._ids(query.where(*fetching.let_through(only)))
 
     # ---------------------------------------------------------------- what is derived catches up
 
@@ -285,27 +292,38 @@ class Store:
         """Number of the last committed change; 0 for a new library."""
         return int(self._scalar(sa.select(t.counters.c.value).where(t.counters.c.name == "change")))
 
+    @property
+    def last_text_change(self) -> int:
+        """Number of the last change that brought or took passages: what a word index must reach."""
+        last = [sa.func.coalesce(sa.func.max(table.c.change), 0) for table in (t.passages, t.removals)]
+        with self._engine.connect() as c:
+            return max(int(c.execute(sa.select(one)).scalar_one()) for one in last)
+
     def entries(self, after: int = 0, size: int = 2000) -> Iterator[list[Entry]]:
-        """Passages that came after a change, in batches of at most `size`, by change and id."""
+        """Passages that came after a change, by change and id, in batches of about `size`; no article is split."""
         p, a, d = t.passages.c, t.articles.c, t.documents.c
         at = (after, 1 << 62)
-        query = sa.select(p.id, p.article, p.start_at, p.end_at, p.heading, p.change).order_by(p.change, p.id).limit(size)
+        query = sa.select(p.id, p.article, p.start_at, p.end_at, p.heading, p.change).order_by(p.change, p.id)
         while True:
             with self._engine.connect() as c:
-                rows = c.execute(query.where(p.change >= at[0], sa.tuple_(p.change, p.id) > at)).all()
-                of = _by_id(c, sa.select(a.id, a.text, a.source, a.rubric, a.date, d.source.label("document"))
+                rows = list(c.execute(query.where(p.change >= at[0], sa.tuple_(p.change, p.id) > at).limit(size)))
+                full = len(rows) == size
+                if full:        # the last article may go on: its rest, which came with the same change
+                    last = rows[-1]
+                    rows += c.execute(query.where(p.article == last.article, p.id > last.id))
+                of = fetching.by_id(c, sa.select(a.id, a.text, a.title, a.source, a.rubric, a.date, d.source.label("document"))
                             .join(t.documents, d.id == a.document), a.id, {r.article for r in rows})
-            batch = [Entry(r.id, x.text[r.start_at:r.end_at], r.heading, x.source, x.document, x.rubric, x.date, r.change)
-                     for r in rows if (x := of.get(r.article))]
+            batch = [Entry(r.id, x.text[r.start_at:r.end_at], r.heading, x.source, x.document, x.rubric, x.date,
+                           x.title, r.article, r.change) for r in rows if (x := of.get(r.article))]
             if batch:
                 yield batch
-            if len(rows) < size:
+            if not full:
                 return
             at = (rows[-1].change, rows[-1].id)
 
     def removals(self, after: int = 0) -> NDArray[np.int64]:
         """Ids of the passages removed after a change."""
-        return self._ids(sa.select(t.removals.c.passage).where(t.removals.c.change > after))
+        return self._ids(sa.select(t.removals.c.passage).where(t.removals.c.change > after).order_by(t.removals.c.passage))
 
     def _ids(self, query: sa.Select[Any]) -> NDArray[np.int64]:
         import numpy as np
@@ -320,11 +338,11 @@ class Store:
         `before`."""
         p = t.passages.c
         with self._engine.connect() as c:
-            number = _model(c, model)
+            number = fetching.model(c, model)
             there = sa.exists().where(t.vectors.c.passage == p.id, t.vectors.c.model == number)
             query = sa.select(p.id).where(~there).order_by(p.id.desc()).limit(limit)
             ids = list(c.execute(query if before is None else query.where(p.id < before)).scalars())
-            return [(i, f"{hit.heading}\n{hit.text}" if hit.heading else hit.text) for i, hit in _hits(c, ids).items()]
+            return [(i, f"{hit.heading}\n{hit.text}" if hit.heading else hit.text) for i, hit in fetching.hits(c, ids).items()]
 
     def put_vectors(self, model: str, ids: Sequence[int], vectors: NDArray[np.float32]) -> int:
         """(n, dimension) unit vectors, replacing those there; passages that are gone meanwhile are left out.
@@ -340,13 +358,13 @@ class Store:
         v = t.vectors.c
         at = (after, 1 << 62)
         with self._engine.connect() as c:
-            number = _model(c, model)
-        query = sa.select(v.passage, v.change, v.vector).where(v.model == number).order_by(v.change, v.passage).limit(size)
+            number = fetching.model(c, model)
+        query = sa.select(v.passage, v.change, v.vector).where(v.model == number).order_by(v.change, v.passage)
         while True:
             with self._engine.connect() as c:
-                rows = c.execute(query.where(v.change >= at[0], sa.tuple_(v.change, v.passage) > at)).all()
+                rows = c.execute(query.where(v.change >= at[0], sa.tuple_(v.change, v.passage) > at).limit(size)).all()
             if rows:
-                yield _unpacked([r[0] for r in rows], [r[2] for r in rows])
+                yield fetching.unpacked([r[0] for r in rows], [r[2] for r in rows])
             if len(rows) < size:
                 return
             at = (rows[-1].change, rows[-1].passage)
@@ -354,24 +372,24 @@ class Store:
     def vectors(self, model: str, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         v = t.vectors.c
         with self._engine.connect() as c:
-            query = sa.select(v.passage, v.vector).where(v.model == _model(c, model))
-            rows = [row for some in _chunks(passage_ids) for row in c.execute(query.where(v.passage.in_(some)))]
+            query = sa.select(v.passage, v.vector).where(v.model == fetching.model(c, model))
+            rows = [row for some in fetching.chunks(passage_ids) for row in c.execute(query.where(v.passage.in_(some)))]
         if not rows:
             return {}
-        ids, vectors = _unpacked([r[0] for r in rows], [r[1] for r in rows])
+        ids, vectors = fetching.unpacked([r[0] for r in rows], [r[1] for r in rows])
         return dict(zip(ids.tolist(), vectors, strict=True))
 
     def embedding_progress(self, model: str) -> tuple[int, int]:
         """(passages with a vector of this model, all passages)."""
         with self._engine.connect() as c:
-            query = sa.select(sa.func.count()).select_from(t.vectors).where(t.vectors.c.model == _model(c, model))
+            query = sa.select(sa.func.count()).select_from(t.vectors).where(t.vectors.c.model == fetching.model(c, model))
             done = int(c.execute(query).scalar_one())
         return done, self.counts().passages
 
     def drop_vectors(self, model: str) -> int:
         """Forgets a model's vectors; returns how many."""
         with self.transaction() as c:
-            return c.execute(sa.delete(t.vectors).where(t.vectors.c.model == _model(c, model))).rowcount
+            return c.execute(sa.delete(t.vectors).where(t.vectors.c.model == fetching.model(c, model))).rowcount
 
     # ---------------------------------------------------------------- recipe
 
@@ -388,7 +406,8 @@ class Store:
             return
         with self.transaction() as c:
             c.execute(sa.delete(t.settings).where(t.settings.c.name.in_(new)))
-            c.execute(sa.insert(t.settings), [{"name": n, "value": json.dumps(v, ensure_ascii=False)} for n, v in new.items()])
+            rows = [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in new.items()]
+            c.execute(sa.insert(t.settings), rows)
 
     # ---------------------------------------------------------------- whole
 
@@ -418,67 +437,6 @@ def restore(file: Path, folder: Path) -> None:
     put_back(Path(file), Path(folder))
 
 
-# ---------------------------------------------------------------- rows to types
-
-def _articles_with_documents() -> sa.FromClause:
-    return t.articles.join(t.documents, t.documents.c.id == t.articles.c.document)
-
-
-def _let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
-    """Conditions over `articles` and, for sources, `documents`. Dates overlap: 2025 is in every month of 2025."""
-    a = t.articles.c
-    conditions: list[sa.ColumnElement[bool]] = []
-    if only.source:
-        conditions.append(sa.or_(a.source.in_(only.source), t.documents.c.source.in_(only.source)))
-    if only.column:
-        conditions.append(a.rubric.in_(only.column))
-    if days := period(only):
-        conditions += [a.last_day >= days[0], a.first_day <= days[1]]
-    return conditions
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[list[int]]:
-    plain = [int(i) for i in ids]       # numpy's integers are no numbers to sqlite3
-    for i in range(0, len(plain), _AT_ONCE):
-        yield plain[i:i + _AT_ONCE]
-
-
-def _by_id(c: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[int], ids: Iterable[int]) -> dict[int, Any]:
-    """Rows by their first column; whole texts are fetched once and cut here, since substr counts from the start."""
-    return {row[0]: row for some in _chunks(sorted(ids)) for row in c.execute(query.where(key.in_(some)))}
-
-
-def _hits(c: sa.Connection, passage_ids: Sequence[int]) -> dict[int, Hit]:
-    p, a = t.passages.c, t.articles.c
-    found = _by_id(c, sa.select(p.id, p.article, p.start_at, p.end_at, p.heading), p.id, set(passage_ids))
-    columns = (a.id, a.article_id, a.source, a.title, a.author, a.date, a.page, a.rubric, a.text)
-    of = _by_id(c, sa.select(*columns), a.id, {r.article for r in found.values()})
-    hits = {}
-    for i in passage_ids:
-        r = found.get(int(i))
-        if r is not None and (x := of.get(r.article)) is not None:
-            hits[r.id] = Hit(r.id, x.article_id, x.source, x.title, r.start_at, r.end_at, x.text[r.start_at:r.end_at], 0.0,
-                             author=x.author, date=x.date, page=x.page, column=x.rubric, heading=r.heading)
-    return hits
-
-
-def _article(r: Any) -> Article:
-    return Article(r.article_id, r.source, r.title, r.text, r.author, r.date, r.page, r.rubric,
-                   tuple(Section(*s) for s in json.loads(r.sections)))
-
-
 def _kept(r: Any) -> Kept:
-    return Kept(r.id, r.source, r.format, r.sha256, r.encoding, r.pages, r.ocr_pages, r.characters, r.garbled, r.added_at,
-                tuple(json.loads(r.losses)), r.splitter, r.articles, r.passages)
-
-
-def _model(c: sa.Connection, name: str) -> int:
-    """The number of a model; 0 for one that has embedded nothing here."""
-    return int(c.execute(sa.select(t.models.c.id).where(t.models.c.name == name)).scalar() or 0)
-
-
-def _unpacked(ids: list[int], blobs: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    import numpy as np
-
-    vectors = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(ids), -1).astype(np.float32)
-    return np.asarray(ids, dtype=np.int64), vectors
+    return Kept(r.id, r.source, r.format, r.sha256, r.encoding, r.pages, r.ocr_pages, r.characters, r.garbled,
+                r.added_at, tuple(json.loads(r.losses)), r.splitter, r.articles, r.passages)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 REVISION = "0001"       # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
-OURS = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", f"{DATABASE}.damaged", "lexical", "vectors",
-        "files", "lock"}
+OURS = {DATABASE, *(DATABASE + end for end in ("-wal", "-shm", "-journal", ".damaged")),
+        "lexical", "vectors", "files", "lock"}
 
 metadata = sa.MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")      # SQLite keeps rows in the order of an INTEGER key alone
@@ -118,7 +118,7 @@ vectors = Table(
 
 def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, bool]:
     """An engine over the folder's database, its tables as this version has them, and whether it can only be read
-    (asked for, or a folder that can't be written). NotALibrary, LibraryNewer, LibraryDamaged, NoPermission, DiskFull."""
+    (asked for, or a folder that can't be written). Errors as those of `Store.open`."""
     database = folder / DATABASE
     look_at(folder, create=create)
     readonly = readonly or (database.exists() and not os.access(folder, os.W_OK))
@@ -136,7 +136,7 @@ def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, b
 
 
 def look_at(folder: Path, *, create: bool) -> None:
-    """Makes the folder where there is none. NotALibrary: it is a file, holds something else, or (`create` False) nothing."""
+    """Makes the folder where there is none. NotALibrary: a file, something else, or (`create` False) nothing."""
     try:
         if folder.exists() and not folder.is_dir():
             raise NotALibrary(library=folder)
@@ -200,7 +200,7 @@ def lock(folder: Path, wait: float) -> FileLock:
 
 
 def named(error: BaseException, folder: Path) -> BaseException:
-    """What an error of the database or the file system means to a user; the error itself where it means no such thing."""
+    """What an error of the database or the file system means to a user; the error itself where it says nothing."""
     code = getattr(error, "sqlite_errorcode", None)
     detail = str(error)
     if code is None and isinstance(error, OSError):

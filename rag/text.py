@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from operator import add
 from pathlib import Path
 
 Span = tuple[int, int]
@@ -54,6 +55,7 @@ _WORDLIKE = re.compile(rf"[0-9a-z]|[{_HAN}]|[^\W_]")
 # Runs of other scripts that no dictionary cuts (Tibetan, Yi, kana, Hangul…): found by their characters.
 _OTHER_RUN = re.compile(r"[\u0f00-\u0fff\ua000-\ua4cf\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff]+")
 
+_TOKENS = "1"       # counted up when `tokens` cuts otherwise
 _user_words: tuple[str, ...] = ()
 
 
@@ -77,6 +79,8 @@ def _rjieba():  # type: ignore[no-untyped-def]
         import rjieba
     except ImportError:
         return None
+    if not _user_words:
+        return rjieba       # its own dictionary is loaded with it: a second one costs 0.1 s at every start
     cutter = rjieba.Jieba()
     for word in _user_words:
         cutter.add_word(word, None, None)
@@ -140,16 +144,25 @@ def tokens(text: str) -> list[str]:
     Words and pairs together: BM25's R@1 .957 against .928 with words alone (CMRC among 68,000 news).
     """
     folded = fold(text)
-    found = [w for w in _cutter()(folded) if _WORDLIKE.search(w)]
+    found = [w for w in _cutter()(folded) if w.isalnum() or _WORDLIKE.search(w)]
     for run in _RUN.findall(folded):
-        found += [run[i:i + 2] for i in range(len(run) - 1)]
+        found += map(add, run, run[1:])
     for run in _OTHER_RUN.findall(folded):
-        found += list(run) + [run[i:i + 2] for i in range(len(run) - 1)]
-    for number in numbers(folded):
-        spelled = number.canonical
-        if spelled != number.text:
+        found += run
+        found += map(add, run, run[1:])
+    for said, value in _values(folded):
+        spelled = _spelled(value)
+        if spelled != said:
             found.append(spelled)
     return found
+
+
+def tokens_version() -> str:
+    """Of the rules by which `tokens` cuts, users' words among them: an index cut by others is made anew."""
+    import hashlib
+
+    own = hashlib.sha256("\n".join(_user_words).encode()).hexdigest()[:12] if _user_words else ""
+    return f"{_TOKENS}-{own}" if own else _TOKENS
 
 
 # ---------------------------------------------------------------- numbers
@@ -158,6 +171,7 @@ _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇
 _SMALL = {"十": 10, "百": 100, "千": 1000}
 _BIG = {"万": 10**4, "亿": 10**8}
 _NUMERAL = "〇○零一二两三四五六七八九十百千万亿"
+_NUMERIC = re.compile(rf"[\d{_NUMERAL}]+")      # where a number can begin
 _NUMBER = re.compile(
     r"(?P<arabic>\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?)(?P<times>[十百千]?[万亿]+|[百千](?=[^\d克米瓦卡帕赫]|$))?"
     rf"|(?P<chinese>[{_NUMERAL}]*[{_NUMERAL[:-2]}][{_NUMERAL}]*(?:点[〇零一二两三四五六七八九]+[万亿]?)?)"
@@ -178,7 +192,11 @@ class Number:
     @property
     def canonical(self) -> str:
         """One spelling for one value: 11000000, 0.3."""
-        return f"{self.value:.0f}" if self.value == int(self.value) and abs(self.value) < 1e15 else f"{self.value:.10g}"
+        return _spelled(self.value)
+
+
+def _spelled(value: float) -> str:
+    return f"{value:.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:.10g}"
 
 
 def _chinese_value(word: str) -> float | None:
@@ -208,24 +226,45 @@ def _chinese_value(word: str) -> float | None:
 
 def numbers(text: str) -> list[Number]:
     """The numbers of a text, Arabic and Chinese, with their values. Percent signs and units are left to the caller."""
-    if not any(c.isdigit() or c in _NUMERAL for c in text):
-        return []
-    folded = fold(text)
-    found = []
-    for m in _NUMBER.finditer(folded):
-        if m["arabic"]:
-            value = float(m["arabic"].replace(",", ""))
-            for c in m["times"] or "":
-                value *= _SMALL.get(c) or _BIG[c]
-        else:
-            if _NOT_COUNTING.match(folded, max(0, m.start() - 1)) or _NOT_COUNTING.match(folded, m.start()):
+    return [Number(m.start(), m.end(), text[m.start():m.end()], value)
+            for m in _number_matches(fold(text)) if (value := _value(m["arabic"], m["times"], m["chinese"])) is not None]
+
+
+def _number_matches(folded: str) -> Iterator[re.Match[str]]:
+    """As `_NUMBER.finditer`, without what counts nothing. Looks only where a numeral stands: three times as fast."""
+    done = 0
+    for run in _NUMERIC.finditer(folded):
+        at, end = max(done, run.start()), run.end()
+        while at < end:
+            m = _NUMBER.match(folded, at)
+            if m is None:
+                at += 1
                 continue
-            read = _chinese_value(m["chinese"])
-            if read is None:
-                continue
-            value = read
-        found.append(Number(m.start(), m.end(), text[m.start():m.end()], round(value, 6)))
-    return found
+            done = at = m.end()
+            if m["arabic"] or not (_NOT_COUNTING.match(folded, max(0, m.start() - 1)) or _NOT_COUNTING.match(folded, m.start())):
+                yield m
+
+
+def _values(folded: str) -> Iterator[tuple[str, float]]:
+    """What is said and its value, for the numbers of a folded text that may have another spelling than their own."""
+    for m in _number_matches(folded):
+        said = m.group()
+        if said.isdecimal() and said[0] in "123456789" and len(said) < 16 and said.isascii():
+            continue
+        value = _value(m["arabic"], m["times"], m["chinese"])
+        if value is not None:
+            yield said, value
+
+
+@lru_cache(1 << 14)
+def _value(arabic: str | None, times: str | None, chinese: str | None) -> float | None:
+    if not arabic:
+        read = _chinese_value(chinese or "")
+        return None if read is None else round(read, 6)
+    value = float(arabic.replace(",", ""))
+    for c in times or "":
+        value *= _SMALL.get(c) or _BIG[c]
+    return round(value, 6)
 
 
 # ---------------------------------------------------------------- sentences

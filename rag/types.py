@@ -33,7 +33,7 @@ class Block:
 class Record:
     """A row of a file of rows (.jsonl, .csv): an article that needs no cutting."""
 
-    key: str                        # the row's id, or its number from 1
+    key: str                        # the row's id; where it has none (or shares one), FILE#number from 1
     text: str
     title: str = ""
     author: str | None = None
@@ -58,6 +58,7 @@ class Document:
     title: str | None = None        # as the file's own properties say, where they do
     author: str | None = None
     date: str | None = None
+    column: str | None = None
     losses: tuple[str, ...] = ()    # what could not be read, a sentence each
 
 

@@ -35,9 +35,10 @@ NO_VENV = """\
 这个 Python 缺少 venv 和 pip。Debian、Ubuntu 上请先运行：sudo apt install python3-venv
 This Python comes without venv and pip. On Debian and Ubuntu first run: sudo apt install python3-venv"""
 FAILED = """\
-安装没有完成，最后几行如上，全部记录在 .venv/setup.log。多半是网络断了或磁盘满了：再运行一次 make setup 即可，下载过的不必重来。
-The set-up did not finish; its last lines stand above, all of them in .venv/setup.log. Most often the network or the disk
-is the reason: run make setup again, what was downloaded is kept."""
+安装没有完成，最后几行如上，全部记录在 .venv/setup.log。
+多半是网络断了或磁盘满了：再运行一次 make setup 即可，下载过的不必重来。
+The set-up did not finish; its last lines stand above, all of them in .venv/setup.log. Most often the network or
+the disk is the reason: run make setup again, what was downloaded is kept."""
 INTERRUPTED = """
 安装中断了。再运行一次 make setup 会重新装好，下载过的不必重来。
 Interrupted. Run make setup again; what was downloaded is kept."""
@@ -48,11 +49,14 @@ Into .venv go the library, search and the chat (about {core} MB), tools for test
 where a CPU build of PyTorch can be had, what local language models need (about {models} MB). The built-in models come
 with the code: nothing to download, no graphics card needed."""
 NO_CPU_BUILD = """\
-这里只找到为显卡编译的 PyTorch（要多下载几个 GB），所以没有装；聊天、检索和问答用内置模型，功能完整。
+没有找到 CPU 版 PyTorch（为显卡编译的要多下载几个 GB，不装）；聊天、检索和问答用内置模型，功能完整。
 以后想用自己的本地语言模型，请按 PyTorch 官方说明选 CPU 版，把给 pip 的参数写进来：make setup TORCH='torch …'
-Only builds of PyTorch for graphics cards were found (gigabytes more), so none was installed; chat, search and answers
+No CPU build of PyTorch was found (those for graphics cards are gigabytes more and stay out); chat, search and answers
 work in full with the built-in models. To add local language models later, choose the CPU build as PyTorch's makers
 describe and hand over its arguments for pip: make setup TORCH='torch …'"""
+NOT_AS_LOCKED = """\
+有的锁定版本不适合这台机器，改装允许范围内最新的。
+Some locked version does not exist for this machine: the newest ones within the ranges are taken."""
 MEASURED_MB = {"core": 620, "tools": 280, "models": 1200}  # on disk, Linux x86-64, Python 3.11
 
 
@@ -109,7 +113,7 @@ def ask_pip(requirement):
     arguments = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet", "--report", "-", requirement]
     for more in (["--use-feature=fast-deps"], []):
         done = subprocess.run(
-            [python(), "-m", "pip", *arguments, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+            [python(), "-m", "pip", *arguments, *more], capture_output=True, check=False,
             env=quiet_pip(), timeout=300,
         )  # fmt: skip
         if done.returncode == 0:
@@ -166,9 +170,22 @@ def pip(*arguments):
                 if fetched:
                     say("  {:<40}{:>10}".format(*fetched.groups()))
     if running.returncode:
-        tail = LOG.read_text("utf-8").splitlines()[-12:]
-        say("\n".join("  " + line for line in tail))
         raise Failed
+
+
+def pip_as_locked(*arguments):
+    """Versions of requirements.lock; where one has no build for this machine, the newest in pyproject's ranges."""
+    try:
+        pip(*arguments, "-c", str(LOCK))
+    except Failed:
+        if not re.search("No matching distribution|ResolutionImpossible|conflicting", LOG.read_text("utf-8")):
+            raise
+        say(NOT_AS_LOCKED)
+        pip(*arguments)
+
+
+def make_venv():
+    return subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False).returncode == 0
 
 
 def begin():
@@ -180,7 +197,7 @@ def begin():
         shutil.rmtree(VENV, ignore_errors=True)
         VENV.mkdir()
         STARTED.touch()
-        if subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False).returncode:
+        if not make_venv():
             sys.exit(NO_VENV)
     STARTED.touch()
     if READY.exists():
@@ -190,15 +207,14 @@ def begin():
 
 def set_up(torch):
     """All steps. `torch`: what the user gave as TORCH: arguments for pip, "none", or "" for a look around."""
-    locked = ["-c", str(LOCK)]
     say("pip …")
-    pip("install", "--upgrade", "pip", *locked)
+    pip_as_locked("install", "--upgrade", "pip")
     say("资料库、检索、聊天界面、测试工具 · library, search, chat, tools for tests …")
-    pip("install", *locked, "-e", str(ROOT) + "[dev]")
+    pip_as_locked("install", "-e", str(ROOT) + "[dev]")
     if torch == "none":
         return
     if torch:
-        say("PyTorch: {} …".format(torch))
+        say(f"PyTorch: {torch} …")
         pip("install", *shlex.split(torch))
     elif not has_torch():
         say("寻找 CPU 版 PyTorch · looking for a CPU build of PyTorch …")
@@ -206,10 +222,10 @@ def set_up(torch):
         if found is None:
             say(NO_CPU_BUILD)
             return
-        say("PyTorch: {} …".format(found))
+        say(f"PyTorch: {found} …")
         pip("install", found)
     say("本地语言模型所需 · what local language models need …")
-    pip("install", *locked, "-e", str(ROOT) + "[models,dev]")
+    pip_as_locked("install", "-e", str(ROOT) + "[models,dev]")
 
 
 def megabytes(folder):
@@ -237,14 +253,15 @@ def main():
         begin()
         set_up(torch)
     except Failed:
-        sys.exit("\n" + FAILED)
+        tail = LOG.read_text("utf-8").splitlines()[-12:]
+        sys.exit("\n".join("  " + line for line in tail) + "\n\n" + FAILED)
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
         sys.exit(130)
     READY.write_text(fingerprint(), encoding="utf-8")
     STARTED.unlink()
     seconds, size = time.monotonic() - began, megabytes(VENV)
-    say("装好了：{0:.0f} 秒，{1} MB · done in {0:.0f} s, {1} MB".format(seconds, size))
+    say(f"装好了：{seconds:.0f} 秒，{size} MB · done in {seconds:.0f} s, {size} MB")
 
 
 if __name__ == "__main__":

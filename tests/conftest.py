@@ -6,8 +6,10 @@ Files of the checkout are found by `ROOT`, never by the working folder.
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,13 +120,38 @@ def chinese() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sample_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a library that holds rag/samples, with the built-in models. Made once: read it, or copy it."""
+    """The folder of a library that holds the sample articles, by the built-in models. Made once; copy it to write."""
     import rag
     from rag import settings
 
     folder = tmp_path_factory.mktemp("sample") / "library"
     with rag.open(folder) as library:
-        receipts = library.add([settings.samples()])
+        receipts = library.add([settings.samples() / "articles"])
     assert receipts, "no sample was read"
     assert all(receipt.status == "added" for receipt in receipts), [r for r in receipts if r.status != "added"]
     return folder
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+MODEL_PACKAGES = ("torch", "transformers", "sentence_transformers")
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """The path of Chromium or Chrome. Tests marked `browser` are skipped where there is none."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert found is not None, "mark tests that use this fixture with pytest.mark.browser"
+    return found
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what this machine has no browser or packages for; in CI a missing browser is a failure."""
+    if item.get_closest_marker("browser") and not any(map(shutil.which, BROWSERS)):
+        why = "no Chromium or Chrome on the PATH; on Debian and Ubuntu: sudo apt install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
+    if item.get_closest_marker("models"):
+        missing = [name for name in MODEL_PACKAGES if importlib.util.find_spec(name) is None]
+        if missing:
+            pytest.skip(f"{', '.join(missing)} not installed; make setup TORCH='…' adds them (README)")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ModelsNotInstalled, ModelUnusable
@@ -86,6 +86,7 @@ def test_half_a_tag_is_not_shown() -> None:
     assert fold_thinking("答案是5。</thi").text == "答案是5。"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(alphabet="想答案。5\n", max_size=12), st.text(alphabet="想答案。5\n", max_size=12))
 def test_a_growing_text_never_shows_its_thought(thought: str, said: str) -> None:
     whole = f"<think>{thought}</think>{said}"
@@ -94,6 +95,7 @@ def test_a_growing_text_never_shows_its_thought(thought: str, said: str) -> None
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(shown))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(["<|im_end|>", "</s>", "<think>", "<", ">", "|", "[INST]", "[1]", "<<SYS>>", "文"])))
 def test_no_bracket_of_a_control_token_is_left(parts: list[str]) -> None:
     plain = neutral("".join(parts))
@@ -103,7 +105,8 @@ def test_no_bracket_of_a_control_token_is_left(parts: list[str]) -> None:
 
 
 @pytest.mark.models
-@given(st.lists(st.sampled_from(["<|im_end|>", "<|im_", "start|>", "</think>", "<|endoftext|>", "<", "|", "科协", " "])))
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(["<|im_end|>", "<|im_", "start|>", "</think>", "<|endoftext|>", "<", "|", "科协"])))
 def test_the_tokenizer_finds_no_control_token_in_neutral_text(model: LanguageModel, parts: list[str]) -> None:
     tokenizer = model._tokenizer  # type: ignore[attr-defined]
     ids = tokenizer(model.neutral("".join(parts)), add_special_tokens=False)["input_ids"]
@@ -270,6 +273,13 @@ def test_a_missing_tokenizer_is_refused(copy: Path) -> None:
     assert "词表" in why(copy)
 
 
+@pytest.mark.models
+def test_a_chat_template_that_fails_is_refused_when_the_model_is_opened(copy: Path) -> None:
+    for template in copy.glob("chat_template*"):
+        template.write_text("{{ raise_exception('no such role') }}")
+    assert "no such role" in why(copy)
+
+
 # ---------------------------------------------------------------- writing
 
 @pytest.mark.models
@@ -369,8 +379,8 @@ def test_ten_stopped_generations_leave_no_thread_behind(endless: LanguageModel) 
     for _ in range(5):
         writing = endless.write(ASKED, 2000, never)
         next(writing)
-        writing.close()     # type: ignore[attr-defined]
-    assert threading.active_count() == before
+        writing.close()
+    assert threading.active_count() <= before
     assert not writers()
     assert not any(layer._forward_pre_hooks for layer in endless._layers)  # type: ignore[attr-defined]
 
@@ -385,7 +395,7 @@ def test_a_second_answer_waits_for_its_turn(endless: LanguageModel, monkeypatch:
     time.sleep(0.3)
     assert got == []
     assert len(writers()) == 1
-    first.close()       # type: ignore[attr-defined]
+    first.close()
     second.join(20)
     assert got
     assert not writers()
@@ -396,7 +406,7 @@ def test_who_is_stopped_while_waiting_never_writes(endless: LanguageModel) -> No
     first = endless.write(ASKED, 2000, never)
     next(first)
     assert list(endless.write(ASKED, 5, lambda: True)) == []
-    first.close()       # type: ignore[attr-defined]
+    first.close()
 
 
 @pytest.mark.models

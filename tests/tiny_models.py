@@ -6,6 +6,7 @@ writes is known, whatever the prompt was, and every step runs through transforme
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 END = "<|im_end|>"
@@ -58,7 +59,7 @@ def recite(folder: Path, text: str, *, forever: bool = False, template: str | No
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
         model.lm_head.weight.zero_()
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in itertools.pairwise(chain):
             model.lm_head.weight[b] += model.model.embed_tokens.weight[a]
     model.save_pretrained(folder)
     cut.save_pretrained(folder)

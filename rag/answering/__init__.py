@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rag import text as t
 from rag.question import Question
 from rag.types import Citation, Evidence, Hit, Nearest, Piece, Reason, Reply
 from rag.words import say
@@ -97,8 +98,22 @@ def refuse(
 
 
 def nearest(question: Question, hits: Sequence[Hit], most: int = MAX_NEAREST) -> tuple[Nearest, ...]:
-    """The first articles among the hits, with the question's words that each holds and lacks."""
-    return ()
+    """The first articles among the hits, with the question's words that each holds and lacks, as the question spells them."""
+    folded = t.fold(question.text)
+    words = [(w, folded.find(w)) for w, weight in question.terms if weight >= 0.35 and (len(w) > 1 or w.isdigit())]
+    held: dict[str, str] = {}
+    first: dict[str, Hit] = {}
+    for hit in hits:
+        if hit.article_id:
+            first.setdefault(hit.article_id, hit)
+            held[hit.article_id] = held.get(hit.article_id, "") + t.fold(f"{hit.title} {hit.heading} {hit.text} ")
+    near = []
+    for article_id, hit in list(first.items())[:most]:
+        has = {w: w in held[article_id] for w, _ in words}
+        spelled = [(w, question.text[at:at + len(w)]) for w, at in sorted(words, key=lambda x: x[1]) if at >= 0]
+        near.append(Nearest(article_id, hit.title, hit.source, hit.date, tuple(s for w, s in spelled if has[w]),
+                            tuple(s for w, s in spelled if not has[w])))
+    return tuple(near)
 
 
 def _place(evidence: Evidence) -> tuple[str, int, int, int]:

@@ -8,4 +8,7 @@ from __future__ import annotations
 from rag.evaluation.answers import Gold, Verdict, answered, ask_all, figures, judge, measure, read_questions
 from rag.evaluation.report import markdown, row, table
 
-__all__ = ["Gold", "Verdict", "answered", "ask_all", "figures", "judge", "markdown", "measure", "read_questions", "row", "table"]
+__all__ = [
+    "Gold", "Verdict", "answered", "ask_all", "figures", "judge", "markdown", "measure", "read_questions", "row",
+    "table",
+]

@@ -76,12 +76,12 @@ def _gold(row: Mapping[str, Any], number: str) -> Gold:
     refuse = bool(row.get("refuse", row.get("is_impossible", False)))
     if not refuse and not items:
         raise ValueError("answers")
-    named = [row.get("pages"), row.get("page"), row.get("article")]
     evidence = row.get("evidence") or ()
+    named = [row[key] for key in ("pages", "page", "article") if row.get(key)]
     return Gold(
         id=str(row.get("id", number)), question=str(row["question"]), kind=str(row.get("kind", "fact")),
         answers=items, every=bool(row.get("all", False)),
-        sources=tuple(dict.fromkeys(str(n) for names in named if names for n in ([names] if isinstance(names, str) else names))),
+        sources=tuple(dict.fromkeys(str(n) for names in named for n in ([names] if isinstance(names, str) else names))),
         evidence=(evidence,) if isinstance(evidence, str) else tuple(evidence),
         history=tuple(Turn(str(t["question"]), str(t["answer"])) for t in row.get("history") or ()), refuse=refuse,
     )
@@ -90,6 +90,7 @@ def _gold(row: Mapping[str, Any], number: str) -> Gold:
 # ---------------------------------------------------------------- comparing
 
 _PERCENT = re.compile(r"百分之(?=[\d〇零一二两三四五六七八九十百])")
+_SPACED = re.compile(r"(?<=\d)\s+(?=[百千万亿])")        # 1.5 亿
 _RANGE = re.compile(r"\s*(?:至|到|~|—+|–|-+)\s*")
 _RANGED = "年月日时点分秒次度℃%级米人只篇条届位名"   # a word that may stand between a number and 至: 5月1日至7日
 
@@ -100,7 +101,7 @@ def atoms(text: str) -> tuple[str, ...]:
     1,100万 → ("11000000",), 百分之三十 → ("30", "%"), ３至５人 → ("3", "~", "5", "人"). Punctuation and space go.
     Because a number is one piece, 5人 is not found in 15人.
     """
-    folded = fold(text)
+    folded = _SPACED.sub("", fold(text))
     starts = {number.start: number for number in numbers(folded)}
     pieces: list[str] = []
     percent = False

@@ -1,4 +1,4 @@
-"""Verdicts and figures come in; lines for a terminal, a Markdown report and JSON rows go out. Pure: nothing is printed."""
+"""Verdicts come in; lines for a terminal, a Markdown report and JSON rows go out. Pure: nothing is printed."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -46,17 +46,20 @@ def markdown(verdicts: Sequence[Verdict], about: Mapping[str, str] | None = None
     """
     measured = figures(verdicts)
     parts = [f"# {say('eval.report.title')}", ""]
-    parts += [f"- {name}: {value}" for name, value in (about or {}).items()]
-    parts += ["", *_grid((say("eval.report.figure"), say("eval.report.value")), table(measured))]
+    if about:
+        parts += [*(f"- {name}: {value}" for name, value in about.items()), ""]
+    parts += _grid((say("eval.report.figure"), say("eval.report.value")), table(measured))
     parts += ["", f"## {say('eval.report.kinds')}", ""]
     parts += _grid((say("eval.report.kind"), say("eval.report.right"), say("eval.report.asked")),
                    [(kind, str(right), str(asked)) for kind, (right, asked) in by_kind(verdicts).items()])
     parts += ["", f"## {say('eval.report.reliability')}", ""]
     parts += _grid((say("eval.report.confidence"), say("eval.report.answers"), say("eval.report.share")),
-                   [(f"{low:.1f}–{high:.1f}", str(n), f"{100 * part:.0f}%") for low, high, n, part in reliability(verdicts)])
+                   [(f"{low:.1f}–{high:.1f}", str(n), f"{100 * right:.0f}%")
+                    for low, high, n, right in reliability(verdicts)])
     parts += ["", f"## {say('eval.report.curve')}", ""]
     parts += _grid((say("eval.report.threshold"), say("eval.figures.false_refusals"), say("eval.figures.refused")),
-                   [(f"{t:.1f}", f"{100 * able:.1f}%", f"{100 * unable:.1f}%") for t, able, unable in refusal_curve(verdicts)])
+                   [(f"{t:.1f}", f"{100 * able:.1f}%", f"{100 * unable:.1f}%")
+                    for t, able, unable in refusal_curve(verdicts)])
     wrong = [v for v in verdicts if not v.right]
     parts += ["", f"## {say('eval.report.wrong', n=len(wrong))}", ""]
     parts += [line for v in wrong for line in _wrong(v)]
@@ -65,7 +68,8 @@ def markdown(verdicts: Sequence[Verdict], about: Mapping[str, str] | None = None
 
 def _wrong(verdict: Verdict) -> list[str]:
     gold, reply = verdict.gold, verdict.reply
-    want = say("eval.report.refusal") if gold.refuse else (" + " if gold.every else " / ").join(i[0] for i in gold.answers)
+    answers = (" + " if gold.every else " / ").join(item[0] for item in gold.answers)
+    want = say("eval.report.refusal") if gold.refuse else answers
     got = verdict.error or (reply.answer if reply else "")
     return [f"- {_inline(gold.id)} {_inline(gold.question)}",
             f"  - {say('eval.report.want')}: {_inline(want)}", f"  - {say('eval.report.got')}: {_inline(got)}"]

@@ -5,7 +5,7 @@ Nothing is ever downloaded here: a model is on this machine, or the error says t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -40,11 +40,13 @@ class LanguageModel(Protocol):
         """The text with nothing in it that the tokenizer takes for a control token (<|im_end|>, </s>)."""
         ...
 
-    def write(self, messages: Sequence[Message], limit: int, stop: Callable[[], bool]) -> Iterator[Draft]:
+    def write(
+        self, messages: Sequence[Message], limit: int, stop: Callable[[], bool],
+    ) -> Generator[Draft, None, None]:
         """The answer as it grows, at most `limit` tokens.
 
         `stop` is asked from another thread, many times a token; once it is true, writing ends within one token.
-        Closing the iterator does the same. Errors: ModelUnusable (the prompt is too long, memory ran out…).
+        Closing the generator does the same. Errors: ModelUnusable (the prompt is too long, memory ran out…).
         """
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -123,10 +123,14 @@ def _refusals(model: str) -> Iterator[None]:
     except ModelUnusable:
         raise
     except Exception as error:
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):
-            raise ModelUnusable(model=model, why=say("models.no_memory")) from error
-        detail = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
-        raise ModelUnusable(model=model, why=say("models.broken", detail=detail)) from error
+        raise _unusable(model, error) from error
+
+
+def _unusable(model: str, error: Exception) -> ModelUnusable:
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return ModelUnusable(model=model, why=say("models.no_memory"))
+    detail = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}"
+    return ModelUnusable(model=model, why=say("models.broken", detail=detail))
 
 
 # ---------------------------------------------------------------- writing
@@ -171,9 +175,10 @@ class LocalModel:
                         for layer in stack] or [weights]
 
     def try_out(self) -> None:
-        """One step, so that weights that can't be used show when the model is opened."""
+        """One prompt and one step, so that a template or weights that can't be used show when the model is opened."""
         import torch
 
+        self._prompt([Message("user", "?")])
         with torch.inference_mode():
             scores = self._weights(input_ids=torch.tensor([[0]])).logits
         if not bool(torch.isfinite(scores).all()):
@@ -192,7 +197,9 @@ class LocalModel:
             return plain
         return " ".join(plain)                      # a tokenizer that normalises first may still see one
 
-    def write(self, messages: Sequence[Message], limit: int, stop: Callable[[], bool]) -> Iterator[Draft]:
+    def write(
+        self, messages: Sequence[Message], limit: int, stop: Callable[[], bool],
+    ) -> Generator[Draft, None, None]:
         prompt = self._prompt(messages)
         limit = min(limit, self.context - len(prompt))
         if limit < 1:
@@ -272,8 +279,9 @@ class LocalModel:
         except _Stop:
             out.put(None)
         except Exception as error:                  # handed to the reader's thread, which raises it
-            short = isinstance(error, MemoryError) or "allocate memory" in str(error)
-            out.put(ModelUnusable(model=self.name, why=say("models.no_memory")) if short else error)
+            unusable = _unusable(self.name, error)
+            unusable.__cause__ = error
+            out.put(unusable)
         finally:
             for hook in hooks:
                 hook.remove()

@@ -29,6 +29,8 @@ class Entry:
     document: str = ""              # source of its document: the same, but for files of rows
     column: str | None = None
     date: str | None = None         # ISO, also 2025-02 and 2025
+    title: str = ""                 # of the article alone
+    article: int = 0                # the store's number of the article: all its passages come together
     change: int = 0                 # of the store, with which it came
 
 
@@ -68,7 +70,7 @@ def days(date: str | None) -> tuple[int, int] | None:
 
 
 def period(only: Filter) -> tuple[int, int] | None:
-    """The filter's days, both included; None where it asks for none. A date that can't be read lets everything through."""
+    """The filter's days, both included; None where it asks for none, or for none that can be read."""
     since, until = days(only.since), days(only.until)
     if since is None and until is None:
         return None
@@ -87,8 +89,10 @@ class SearchIndex(Protocol):
     def remove(self, passage_ids: Sequence[int], change: int) -> None:
         """Words and vectors of these passages are not found any more."""
 
-    def lexical(self, tokens: Sequence[str], k: int, only: Filter = ANY) -> Ranking:
-        """BM25 (k1 1.2, b 0.75) of the question's tokens (`rag.text.tokens`). A token said twice counts twice."""
+    def lexical(self, tokens: Sequence[str], k: int, only: Filter = ANY, *, whole: bool = False) -> Ranking:
+        """BM25 (k1 1.2, b 0.75) of the question's tokens (`rag.text.tokens`). A token said twice counts twice.
+
+        `whole`: ranks whole articles instead, title and text in one bag; each stands under its first passage's id."""
 
     def nearest(self, vector: NDArray[np.float32], k: int, only: Filter = ANY) -> Ranking:
         """Cosine with a unit vector (dimension,)."""

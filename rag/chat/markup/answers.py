@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from rag.chat.conversation import LOOKED_AT, NEAREST, Exchange, Trouble, link
 from rag.chat.markup import Say, button, day, dotted, engine_name, esc, icon, page_of, paper, paragraphs, seconds
+from rag.settings import MAX_QUESTION
 from rag.types import Citation, Hit, Nearest, Piece, Reply
+
+
+BEGINNING = 120     # characters shown of a question that is too long to be one
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ def who(facts: Iterable[str], say: Say) -> str:
 
 
 def question(text: str) -> str:
+    """The reader's bubble; of a page pasted by mistake only the beginning."""
+    text = text if len(text) <= MAX_QUESTION else f"{text[:BEGINNING]}…"
     lines = "<br>".join(esc(text[a:b]) for a, b in paragraphs(text))
     return f'<div class="u"><p>{lines}</p></div>'
 
@@ -176,14 +182,14 @@ def _why(say: Say, number: int, exchange: Exchange) -> str:
     return f'<div class="whybox"><p>{told}</p><ol class="hits">{rows}</ol><p class="xs">{say("chat.why_bars")}</p></div>'
 
 
-def _hit(say: Say, href: str, place: int, hit: Hit, among: Sequence[Hit]) -> str:
+def _hit(say: Say, target: str, place: int, hit: Hit, among: Sequence[Hit]) -> str:
     best = max((h.why.lexical or 0.0 for h in among), default=0.0)
     scores = ((say("chat.bar_words"), (hit.why.lexical or 0.0) / best if best else 0.0), (say("chat.bar_meaning"), hit.why.vector or 0.0),
               (say("chat.bar_total"), hit.score if hit.why.rerank is None else hit.why.rerank))
     bars = "".join(f'<span>{name}</span><span class="bar"><i style="width:{_part(score) * 100:.0f}%"></i></span><b>{_part(score):.2f}</b>'
                    for name, score in scores)
     none = "" if hit.why.matched else f' <span class="tag line">{say("chat.no_word_matched")}</span>'
-    return (f'<div><a class="title" href="#{href}">{place} {esc(hit.title or hit.text[:20])}</a><p>…{_matched(hit)}…{none}</p></div>'
+    return (f'<div><button type="button" class="title to {target}">{place} {esc(hit.title or hit.text[:20])}</button><p>…{_matched(hit)}…{none}</p></div>'
             f'<div class="sc">{bars}</div>')
 
 
@@ -249,12 +255,13 @@ def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply, last: bool
             f"{_actions(say, exchange, last, refused=True)}{_why(say, number, exchange)}{_to_copy(say, exchange)}</div></article>")
 
 
-def _near(say: Say, href: str, near: Nearest) -> str:
+def _near(say: Say, target: str, near: Nearest) -> str:
     words = say("chat.comma").join(p for p in (say("chat.has", words=_quoted(say, near.has)) if near.has else "",
                                                say("chat.lacks", words=_quoted(say, near.lacks)) if near.lacks else "") if p)
-    title = esc(near.title or near.source)
-    return (f'<li><b>{title}</b><small>{dotted((esc(" ".join(p for p in (paper(say, near.source), near.date) if p)), words))}</small>'
-            f'<a class="btn" href="#{href}" title="{say("chat.open_named", title=title)}">{icon("file")}<span>{say("chat.open")}</span></a></li>')
+    title = say("chat.open_named", title=esc(near.title or near.source))
+    opening = button(f"to {target}", "file", say("chat.open"), f' title="{title}"')
+    paper_and_day = esc(" ".join(p for p in (paper(say, near.source), near.date) if p))
+    return f"<li><b>{esc(near.title or near.source)}</b><small>{dotted((paper_and_day, words))}</small>{opening}</li>"
 
 
 def _quoted(say: Say, words: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def drop_zone(say: Say) -> str:
             f'<p class="sending" role="status"></p>')
 
 
-def working(say: Say, steps: Sequence[Progress], done: Sequence[Receipt], total: int) -> str:
+def working(say: Say, steps: Sequence[Progress], total: int) -> str:
     """What is being done with the files right now; `steps`: the latest of each stage."""
     rows = ""
     for step in steps:

@@ -49,9 +49,9 @@ def conversations(say: Say, current: Conversation, others: Sequence[Conversation
                  f'<small>{dotted((moment(say, c.at), say("chat.questions", n=len(c.exchanges))))}</small></button>'
                  f'<button type="button" class="btn ghost ico do-drop" data-key="{esc(c.key)}" aria-label="{say("chat.drop_named", title=esc(c.title[:30]))}">'
                  f'{icon("trash")}</button></div>')
-    return (f'<nav class="drawer" aria-label="{say("chat.conversations_list")}"><div class="top">{button("pri do-new", "plus", say("chat.new"))}'
+    return (f'<div class="drawer" role="navigation" aria-label="{say("chat.conversations_list")}"><div class="top">{button("pri do-new", "plus", say("chat.new"))}'
             f'<button type="button" class="btn ico do-drawer" aria-label="{say("chat.drawer_close")}">{icon("x")}</button></div>'
             f'<div class="srch">{icon("find")}<label class="sr" for="in-conversations">{say("chat.find")}</label>'
             f'<input id="in-conversations" placeholder="{say("chat.find")}" autocomplete="off"></div>'
-            f'<div class="dlist" tabindex="0" role="region" aria-label="{say("chat.conversations")}">'
-            f'{rows or say("chat.no_conversation")}<p class="note">{say("chat.only_here")}</p></div></nav>')
+            f'<div class="dlist">'
+            f'{rows or say("chat.no_conversation")}<p class="note">{say("chat.only_here")}</p></div></div>')

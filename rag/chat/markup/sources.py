@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from rag.chat.markup import Say, button, day, dotted, esc, icon, page_of, paper, paragraphs
 from rag.types import Article, Section
 
-SHORT = 500     # characters: an article up to here is shown whole, a longer one around what was cited
+SHORT = 240     # characters: an article up to here is shown whole, a longer one around what was cited
+ROOM = 330      # characters that stand in the panel under the headline without scrolling
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +33,30 @@ def panel(say: Say, article: Article, reference: str, quoted: tuple[int, int] | 
             for way, to in (("prev", place.before), ("next", place.after)))
     cutting, cut = clipping(say, article, quoted)
     whole = button("do-whole", "file", say("chat.panel.whole")) if cut else ""
-    return (f'<aside class="side" aria-label="{say("chat.panel.label")}"><div class="grab"><i></i></div><div class="sbar"><h2 tabindex="-1">{head}</h2>{steps}'
+    return (f'<section class="side" role="complementary" aria-label="{say("chat.panel.label")}"><div class="grab"><i></i></div><div class="sbar"><h2 tabindex="-1">{head}</h2>{steps}'
             f'<button type="button" class="btn ghost ico do-close" aria-label="{say("chat.panel.close")}">{icon("x")}</button></div>'
             f'<div class="sbody" tabindex="0" role="region" aria-label="{say("chat.panel.text")}">{cutting}{_meta(say, article, reference)}</div>'
-            f'<div class="sfoot">{whole}{button("pri do-cite", "copy", say("chat.panel.copy"))}</div></aside>')
+            f'<div class="sfoot">{whole}{button("pri do-cite", "copy", say("chat.panel.copy"))}</div></section>')
 
 
 def missing(say: Say, title: str, quote: str, place: Place | None) -> str:
     """In place of an article that is no longer in the library: what was cited of it is still shown."""
     head = say("chat.source_n", n=place.number) if place else say("chat.panel.article")
     kept = f'<div class="txt"><p>{esc(quote)}</p></div>' if quote else ""
-    return (f'<aside class="side" aria-label="{say("chat.panel.label")}"><div class="grab"><i></i></div><div class="sbar"><h2 tabindex="-1">{head}</h2>'
+    return (f'<section class="side" role="complementary" aria-label="{say("chat.panel.label")}"><div class="grab"><i></i></div><div class="sbar"><h2 tabindex="-1">{head}</h2>'
             f'<button type="button" class="btn ghost ico do-close" aria-label="{say("chat.panel.close")}">{icon("x")}</button></div>'
             f'<div class="sbody" tabindex="0" role="region" aria-label="{say("chat.panel.text")}"><div class="clip"><div class="clip-w">'
-            f'<h3 class="headline">{esc(title)}</h3><p class="by">{say("chat.panel.gone")}</p>{kept}</div></div></div></aside>')
+            f'<h3 class="headline">{esc(title)}</h3><p class="by">{say("chat.panel.gone")}</p>{kept}</div></div></div></section>')
 
 
 def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) -> tuple[str, bool]:
     """The article as cut out of its paper, the quoted words marked; whether paragraphs far from them are folded."""
     spans = list(paragraphs(article.text))
     near = {i for i, (a, b) in enumerate(spans) if quoted and a < quoted[1] and b > quoted[0]}
-    shown = {j for i in near for j in (i - 1, i, i + 1)} if near and len(article.text) > SHORT else set(range(len(spans)))
-    first, last = (min(shown), max(shown)) if shown else (0, 0)
+    first, last = _shown(spans, near) if near and len(article.text) > SHORT else (0, len(spans) - 1)
     before, after = first, max(0, len(spans) - 1 - last)
     cut = bool(before or after)
     body = ""
-    if before:
-        body += f'<p class="cut">{say("chat.panel.left_out", n=before)}</p>'
     headings = list(article.sections)
     for i, (a, b) in enumerate(spans):
         far = "" if first <= i <= last else " far"
@@ -66,13 +64,23 @@ def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) 
             body += _heading(headings.pop(0), article.text[a:b], far)
         body += f'<p class="para{far}">{_marked(article.text, a, b, quoted)}</p>'
     if after:
-        body += f'<p class="cut">{say("chat.panel.left_out_after", n=after)}</p>'
+        body += f'<p class="cut">{say("chat.panel.left_out", n=after)}</p>'
     column = f'<span class="col-h">{esc(article.column)}</span>' if article.column else ""
     by = dotted((say("chat.panel.by", author=esc(article.author)) if article.author else "",
                  say("chat.panel.length", n=f"{len(article.text):,}"), say("chat.panel.cut_note", n=before) if before else ""))
     when = dotted((day(say, article.date, weekday=True), page_of(say, article.page)))
     return (f'<div class="clip"><div class="clip-w"><div class="np"><b>{paper(say, article.source)}</b><span>{when}</span></div>{column}'
             f'<h3 class="headline">{esc(article.title or article.text[:24])}</h3><p class="by">{by}</p><div class="txt">{body}</div></div></div>'), cut
+
+
+def _shown(spans: list[tuple[int, int]], near: set[int]) -> tuple[int, int]:
+    """The first and last paragraph shown: those quoted, and those around them for which there is room."""
+    first, last = min(near), max(near)
+    for step in ((0, 1), (-1, 0)):
+        a, b = max(0, first + step[0]), min(len(spans) - 1, last + step[1])
+        if spans[b][1] - spans[a][0] <= ROOM:
+            first, last = a, b
+    return first, last
 
 
 def _heading(section: Section, paragraph: str, far: str) -> str:

@@ -1,0 +1,124 @@
+"""A written sentence comes in; the places in this turn's passages that prove it go out, or None.
+
+The citation is found after the sentence is written: small models mark at random. Likely places are ranked by the
+words they share with it, rare ones first; the gate decides which of them bears it out.
+"""
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rag import text as t
+from rag.answering import Said, gate
+from rag.answering.candidates import Candidate, gather
+from rag.answering.prompt import orders
+from rag.question import Question
+from rag.types import Evidence, Hit
+
+_LOOKED_AT = 6          # places that are held against a sentence
+_HINT = 0.1             # what a marker that the model wrote adds to a place
+_QUESTION = 0.1         # what the question's words add: they tell places apart where a sentence is a bare figure
+_SOME = 0.3             # share of its words below which a sentence has nothing to do with a place
+_CLAUSE = re.compile(r"[，,；;]")
+_MOST_PLACES = 3        # that one sentence cites
+
+
+class Evident:
+    """The sentences of this turn's passages, ready to be held against what is written."""
+
+    def __init__(self, question: Question, hits: Sequence[Hit]) -> None:
+        self._number = {id(hit): n for n, hit in enumerate(hits, 1)}
+        self._places = [c for c in gather(hits) if not orders(c.text)]
+        self._words = [frozenset(t.tokens(c.text)) for c in self._places]
+        self._asked = frozenset(t.tokens(question.text))
+        seen: dict[str, int] = {}
+        for words in self._words:
+            for word in words:
+                seen[word] = seen.get(word, 0) + 1
+        self._weight = {word: math.log(1 + len(self._places) / n) for word, n in seen.items()}
+        self._rare = math.log(1 + len(self._places))
+        self._figures = {q.value for hit in hits for part in (hit.text, hit.title, hit.date or "")
+                         for q in gate.quantities(part)}
+
+    def prove(self, sentence: str, hints: Sequence[int] = ()) -> Said | None:
+        """The sentence with its evidence. None: no place bears out a figure or name in it, or has to do with it.
+
+        Not verified: no figure or name is wrong, but most of its words stand nowhere near.
+        """
+        ranked = self._ranked(sentence, hints)
+        doubtful: Evidence | None = None
+        for evidence in self._choices(ranked):
+            found = self._faults(sentence, evidence)
+            if not found:
+                return Said(sentence, (evidence,))
+            if doubtful is None and [f.kind for f in found] == ["words"] and float(found[0].said) >= _SOME:
+                doubtful = evidence
+        return self._by_clauses(sentence, hints) or (Said(sentence, (doubtful,), False) if doubtful else None)
+
+    def known(self, tip: str) -> str:
+        """An unfinished sentence up to its first figure that stands nowhere in the passages, or may be half of one."""
+        for figure in gate.quantities(tip):
+            at = tip.find(figure.said)
+            if figure.value not in self._figures or at + len(figure.said) == len(tip):
+                return tip[:at]
+        return tip
+
+    def _ranked(self, sentence: str, hints: Sequence[int]) -> list[Candidate]:
+        said = frozenset(t.tokens(sentence))
+        whole = sum(self._weight.get(w, self._rare) for w in said) or 1.0
+        asked = self._asked - said
+        rest = sum(self._weight.get(w, self._rare) for w in asked) or 1.0
+        scores = []
+        for c, words in zip(self._places, self._words, strict=True):
+            score = sum(self._weight[w] for w in said & words) / whole
+            score += _QUESTION * sum(self._weight[w] for w in asked & words) / rest
+            score += _HINT * (self._number[id(c.hit)] in hints) - 0.001 * c.rank
+            scores.append(score)
+        order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+        return [self._places[i] for i in order[:_LOOKED_AT]]
+
+    def _choices(self, ranked: Sequence[Candidate]) -> list[Evidence]:
+        """Single sentences first, then two or three that follow each other in one passage."""
+        singles = [c.evidence(1.0) for c in ranked]
+        runs = []
+        for c in ranked[:3]:
+            for before, after in ((0, 1), (1, 0), (1, 1)):
+                run = self._run(c, before, after)
+                if run is not None and run not in runs:
+                    runs.append(run)
+        return singles + runs
+
+    def _run(self, c: Candidate, before: int, after: int) -> Evidence | None:
+        at = next(i for i, other in enumerate(self._places) if other is c)
+        part = self._places[at - before:at + after + 1] if at >= before else []
+        if len(part) != before + after + 1 or any(p.hit is not c.hit for p in part):
+            return None
+        if any(b.index != a.index + 1 or b.stretch != a.stretch for a, b in pairwise(part)):
+            return None
+        start, end = part[0].start, part[-1].end
+        return Evidence(c.hit, start, end, c.hit.text[start - c.hit.start:end - c.hit.start], 1.0)
+
+    def _faults(self, sentence: str, evidence: Evidence) -> list[gate.Fault]:
+        hit = evidence.hit
+        above = " ".join(part for part in (hit.title, hit.heading, hit.column or "", hit.author or "") if part)
+        before = f"{above} {hit.text[:evidence.start - hit.start]}"
+        return gate.faults(sentence, evidence.text, around=above, years=gate.years_of(hit.date, before))
+
+    def _by_clauses(self, sentence: str, hints: Sequence[int]) -> Said | None:
+        """A sentence that joins facts from several places: each of its clauses must be proved whole by one place."""
+        clauses = [part for part in _CLAUSE.split(sentence) if part.strip()]
+        if len(clauses) < 2:
+            return None
+        places: list[Evidence] = []
+        for clause in clauses:
+            if not gate.has_content(clause):
+                continue
+            choices = places + [e for e in self._choices(self._ranked(clause, hints)) if e not in places]
+            proof = next((e for e in choices if not self._faults(clause, e)), None)
+            if proof is None:
+                return None
+            if proof not in places:
+                places.append(proof)
+        return Said(sentence, tuple(places)) if 0 < len(places) <= _MOST_PLACES else None

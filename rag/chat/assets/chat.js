@@ -1,0 +1,364 @@
+/* The page's own script: keys, focus, the source panel, copying, reading aloud, light and dark.
+   What needs the library goes through window.ragSend(name, detail); what is only looks and manners stays here. */
+(function () {
+  "use strict";
+  const root = document.documentElement;
+  const NARROW = "(max-width:720px)";
+  const $ = (css, from) => (from || document).querySelector(css);
+  const $$ = (css, from) => Array.from((from || document).querySelectorAll(css));
+
+  // ---------------------------------------------------------------- remembered on this device
+  function remembered(name) { try { return localStorage.getItem("rag." + name); } catch (e) { return null; } }
+  function remember(name, value) { try { localStorage.setItem("rag." + name, value); } catch (e) { /* a private window keeps nothing */ } }
+  const night = remembered("night");
+  if (night === "1" || (night === null && matchMedia("(prefers-color-scheme:dark)").matches)) root.classList.add("night");
+  const SIZES = ["", "big", "huge"];
+  let size = Math.max(0, SIZES.indexOf(remembered("size") || ""));
+  if (SIZES[size]) root.classList.add(SIZES[size]);
+
+  // ---------------------------------------------------------------- words, and telling
+  function word(key, fields) {
+    const bar = $("#bar .hdr");
+    const text = (bar && bar.dataset[key.replace(/_(.)/g, (_, c) => (/[a-z]/.test(c) ? c.toUpperCase() : "-" + c))]) || "";
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (fields && name in fields ? fields[name] : whole));
+  }
+  let fading = 0;
+  function tell(text) {
+    const told = $("#rag-told");
+    told.textContent = text;
+    clearTimeout(fading);
+    fading = setTimeout(() => { told.textContent = ""; }, 4000);
+  }
+  function send(name, detail) { if (window.ragSend) window.ragSend(name, detail || {}); }
+  const busy = () => !!$("#box .stop-button");
+
+  // ---------------------------------------------------------------- what Gradio leaves to be put right
+  // Each writes only what differs: an observer that always writes would call itself for ever.
+  function set(element, name, value) {
+    if (!element) return;
+    if (value === null) { if (element.hasAttribute(name)) element.removeAttribute(name); }
+    else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+  function mend() {
+    const bar = $("#bar .hdr");
+    if (!bar) return;
+    set(root, "lang", bar.getAttribute("lang"));
+    for (const log of $$("#log [role=log]")) { set(log, "aria-live", "off"); set(log, "aria-label", word("log")); }
+    for (const bubble of $$("#log [data-testid=user],#log [data-testid=bot]")) set(bubble, "aria-label", null);
+    for (const card of $$("#log .a")) set(card, "aria-busy", card.classList.contains("busy") ? "true" : null);
+    set($("#thread"), "tabindex", "0"); set($("#thread"), "role", "region"); set($("#thread"), "aria-label", word("log"));
+    set($("#box textarea"), "id", "question"); set($("#box textarea"), "enterkeyhint", "send");
+    set($("#tabs .tab-wrapper > [role=tablist]"), "aria-label", word("nav"));
+    const tabNow = $("#tabs [role=tab][aria-selected=true]");
+    const staffing = !!tabNow && tabNow.dataset.tabId !== "ask";
+    if (root.classList.contains("staffing") !== staffing) root.classList.toggle("staffing", staffing);
+    const fold = $("#filters > .label-wrap");
+    if (fold) set(fold, "aria-expanded", String(fold.classList.contains("open")));
+    const live = $("#live");
+    set(live, "role", "status"); set(live, "aria-live", "polite"); set(live, "aria-atomic", "true");
+    if (live) live.classList.contains("sr") || live.classList.add("sr");
+    const dark = root.classList.contains("night");
+    set($("#bar .do-theme"), "aria-label", word(dark ? "to_light" : "to_dark"));
+    const sun = $("#bar .do-theme .ic");
+    if (sun && sun.className !== (dark ? "ic i-sun" : "ic i-moon")) sun.className = dark ? "ic i-sun" : "ic i-moon";
+    set($("#bar .do-size"), "aria-label", word("size_" + (size + 1)));
+    set($("#bar .do-drawer"), "aria-expanded", String(root.classList.contains("drawer")));
+    for (const why of $$("#log .do-why")) set(why, "aria-expanded", String(why.closest(".a").classList.contains("open")));
+    markCurrent();
+    follow();
+  }
+  let planned = 0;
+  function soon() { if (!planned) planned = requestAnimationFrame(() => { planned = 0; mend(); }); }
+
+  // ---------------------------------------------------------------- the thread scrolls with the answer
+  // It follows while the answer grows, but never so far that the question leaves the view, and not against the reader.
+  let following = false;
+  function follow() {
+    const thread = $("#thread");
+    if (!thread || !following) return;
+    const asked = $$("#log .u").pop();
+    if (!asked) return;
+    const top = asked.getBoundingClientRect().top - thread.getBoundingClientRect().top + thread.scrollTop - 20;
+    const wanted = Math.min(top, thread.scrollHeight - thread.clientHeight);
+    if (wanted > thread.scrollTop + 1) thread.scrollTop = wanted;
+    if (!busy() && !$("#log .busy")) following = "end";
+  }
+  function leave(event) { if (event.target.closest && event.target.closest("#thread")) following = false; }
+  addEventListener("wheel", leave, {passive: true});
+  addEventListener("touchmove", leave, {passive: true});
+
+  // ---------------------------------------------------------------- the source panel
+  let current = "";           // "c-1001": the citation in the panel
+  let opener = null;          // where focus goes back to
+  function chipOf(id) { return id ? $('#log a.cite[href="#' + id + '"]') : null; }
+  function markCurrent() {
+    const chip = root.classList.contains("source") ? chipOf(current) : null;
+    for (const one of $$("#log a.cite.cur")) if (one !== chip) one.classList.remove("cur");
+    const sentence = chip && chip.closest(".st");
+    for (const one of $$("#log .st.cur")) if (one !== sentence) one.classList.remove("cur");
+    if (chip && !chip.classList.contains("cur")) chip.classList.add("cur");
+    if (sentence && !sentence.classList.contains("cur")) sentence.classList.add("cur");
+  }
+  function open(id, from) {
+    current = id;
+    opener = from || opener;
+    send("open", {cite: id});
+  }
+  function opened() {
+    const side = $("#side .side");
+    if (!side) return;
+    root.classList.add("source");
+    if (matchMedia("(max-width:1099px)").matches) root.classList.remove("drawer");
+    const sheet = matchMedia(NARROW).matches;
+    set(side, "role", sheet ? "dialog" : "complementary");
+    set(side, "aria-modal", sheet ? "true" : null);
+    $("#col").inert = sheet;
+    $("#bar").inert = sheet;
+    const body = $(".sbody", side), mark = $("mark", side);
+    body.scrollTop = 0;
+    if (mark) {
+      const low = mark.getBoundingClientRect(), view = body.getBoundingClientRect();
+      if (low.bottom > view.bottom - 12) body.scrollTop += low.top - view.top - Math.max(16, (view.height - low.height) / 3);
+    }
+    $("h2", side).focus({preventScroll: true});
+    const chip = chipOf(current);
+    markCurrent();
+    if (chip && !sheet) chip.scrollIntoView({block: "nearest"});
+  }
+  function close() {
+    if (!root.classList.contains("source")) return false;
+    root.classList.remove("source");
+    $("#col").inert = false;
+    $("#bar").inert = false;
+    markCurrent();
+    const back = chipOf(current) || (opener && opener.isConnected ? opener : null) || $("#question");
+    current = "";
+    if (back) back.focus({preventScroll: true});
+    return true;
+  }
+  function step(way) {
+    const button = $$("#side .do-step")[way < 0 ? 0 : 1];
+    if (button && !button.disabled) open(button.dataset.cite);
+  }
+  function drawer(wanted) {
+    const show = wanted === undefined ? !root.classList.contains("drawer") : wanted;
+    if (show === root.classList.contains("drawer")) return false;
+    root.classList.toggle("drawer", show);
+    const sheet = show && matchMedia(NARROW).matches;
+    set($("#drawer .drawer"), "role", sheet ? "dialog" : "navigation");
+    set($("#drawer .drawer"), "aria-modal", sheet ? "true" : null);
+    $("#col").inert = sheet;
+    const first = show ? $("#in-conversations") : $$("#bar .do-drawer").find((b) => b.offsetParent);
+    if (first) first.focus();
+    soon();
+    return true;
+  }
+  let grabbed = null;         // the sheet is dragged down by its handle
+  addEventListener("pointerdown", (e) => { if (e.target.closest(".grab")) grabbed = e.clientY; });
+  addEventListener("pointermove", (e) => {
+    if (grabbed !== null) $("#side").style.transform = "translateY(" + Math.max(0, e.clientY - grabbed) + "px)";
+  });
+  addEventListener("pointerup", (e) => {
+    if (grabbed === null) return;
+    const far = e.clientY - grabbed > 90;
+    grabbed = null;
+    $("#side").style.transform = "";
+    if (far) close();
+  });
+
+  // ---------------------------------------------------------------- copying
+  function copy(text, done) {
+    const failed = () => {
+      const area = document.createElement("textarea");
+      area.value = text;
+      area.style.position = "fixed";
+      area.style.opacity = "0";
+      document.body.append(area);
+      area.select();
+      let copied = false;
+      try { copied = document.execCommand("copy"); } finally { area.remove(); }
+      tell(word(copied ? done : "not_copied"));
+    };
+    if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(() => tell(word(done)), failed);
+    else failed();
+  }
+  function answerText(card) { return $$(".out p", card).map((p) => p.textContent).join("\n"); }
+  function referenceText() {
+    const quote = $$("#side mark").map((m) => m.textContent).join("\n");
+    return $("#side .gb").textContent + (quote ? "\n“" + quote + "”" : "");
+  }
+
+  // ---------------------------------------------------------------- reading aloud, by the device's own voices
+  let reading = null;
+  function hush() {
+    if (!reading) return;
+    const button = reading;
+    reading = null;
+    speechSynthesis.cancel();
+    button.classList.remove("on");
+    $("span", button).textContent = word("say");
+    markCurrent();
+  }
+  function voice() {
+    const own = speechSynthesis.getVoices().filter((v) => v.localService && /^(zh|cmn)/i.test(v.lang));
+    return own.find((v) => /CN|Hans/i.test(v.lang)) || own[0] || null;
+  }
+  function say(button) {
+    if (reading) { const same = reading === button; hush(); if (same) return; }
+    const speaker = "speechSynthesis" in window ? voice() : null;
+    if (!speaker) { tell(word("no_voice")); return; }
+    reading = button;
+    button.classList.add("on");
+    $("span", button).textContent = word("reading");
+    const sentences = $$(".ans .st", button.closest(".a"));
+    sentences.forEach((sentence, i) => {
+      const bare = sentence.cloneNode(true);
+      $$(".cite", bare).forEach((chip) => chip.remove());
+      const spoken = new SpeechSynthesisUtterance(bare.textContent);
+      spoken.voice = speaker;
+      spoken.lang = speaker.lang;
+      spoken.onstart = () => { $$("#log .st.cur").forEach((s) => s.classList.remove("cur")); sentence.classList.add("cur"); };
+      spoken.onend = () => { sentence.classList.remove("cur"); if (i === sentences.length - 1 && reading === button) hush(); };
+      speechSynthesis.speak(spoken);
+    });
+  }
+
+  // ---------------------------------------------------------------- pressing
+  function put(text) {
+    const box = $("#question");
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
+    box.dispatchEvent(new Event("input", {bubbles: true}));
+    box.focus();
+  }
+  function lastQuestion(card) {
+    const asked = $$("#log .u");
+    const before = asked.filter((u) => u.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING).pop();
+    return before ? before.innerText.trim() : "";
+  }
+  function ask(name, detail) {
+    if (busy()) return;
+    following = true;
+    if (matchMedia(NARROW).matches) { close(); drawer(false); }
+    send(name, detail);
+  }
+  function tab(id) { const one = $('#tabs [role=tablist] [data-tab-id="' + id + '"]'); if (one) one.click(); }
+  const DOES = {
+    "do-ask": (b) => ask("ask", {question: $("span", b).textContent}),
+    "do-article": (b) => { current = ""; opener = b; send("open", {article: b.dataset.article}); },
+    "do-retry": () => ask("again"),
+    "do-builtin": () => ask("again", {engine: "builtin"}),
+    "do-unfilter": () => { send("unfilter"); ask("again", {unfiltered: true}); },
+    "do-reword": (b) => put(lastQuestion(b.closest(".a"))),
+    "do-focus": () => $("#question").focus(),
+    "do-library": () => tab("library"),
+    "do-copy": (b) => copy(answerText(b.closest(".a")), "copied"),
+    "do-say": (b) => say(b),
+    "do-why": (b) => { b.closest(".a").classList.toggle("open"); soon(); },
+    "do-close": () => close(),
+    "do-step": (b) => open(b.dataset.cite),
+    "do-whole": (b) => { $("#side .clip").classList.add("whole"); b.remove(); const m = $("#side mark"); if (m) m.scrollIntoView({block: "center"}); $("#side h2").focus({preventScroll: true}); },
+    "do-cite": () => copy(referenceText(), "cited"),
+    "do-drawer": () => drawer(),
+    "do-new": () => { hush(); close(); if (matchMedia(NARROW).matches) drawer(false); tab("ask"); send("fresh"); const q = $("#question"); if (q) q.focus(); },
+    "do-open": (b) => { hush(); close(); if (matchMedia(NARROW).matches) drawer(false); following = "end"; send("conversation", {key: b.dataset.key}); },
+    "do-drop": (b) => send("drop", {key: b.dataset.key}),
+    "do-size": () => {
+      if (SIZES[size]) root.classList.remove(SIZES[size]);
+      size = (size + 1) % SIZES.length;
+      if (SIZES[size]) root.classList.add(SIZES[size]);
+      remember("size", SIZES[size]);
+      soon();
+    },
+    "do-theme": () => { remember("night", root.classList.toggle("night") ? "1" : "0"); soon(); },
+    "do-choose": (b) => send("choose", {article: b.dataset.article}),
+    "do-more": () => send("more"),
+    "do-remove": (b) => {
+      if (b.classList.contains("sure")) { send("remove", {article: b.dataset.article}); return; }
+      b.classList.add("sure");
+      $("span", b).textContent = b.dataset.sure;
+    },
+  };
+  document.addEventListener("click", (event) => {
+    const at = event.target;
+    if (!at.closest || !at.closest("#rag")) return;
+    const link = at.closest('#log a[href^="#c-"]');
+    if (link) {
+      event.preventDefault();
+      if (!link.classList.contains("wait")) open(link.getAttribute("href").slice(1), link);
+      return;
+    }
+    const button = at.closest("button");
+    if (button && button.classList.contains("to")) {
+      open(Array.from(button.classList).find((c) => /^c-\d+$/.test(c)), button);
+      return;
+    }
+    if (button) {
+      const does = Array.from(button.classList).find((c) => c in DOES);
+      if (does) DOES[does](button);
+      else if (button.classList.contains("submit-button")) following = true;
+      return;
+    }
+    const sentence = at.closest("#log .st");
+    const chip = sentence && !String(getSelection()) && $("a.cite:not(.wait)", sentence);
+    if (chip) { open(chip.getAttribute("href").slice(1), chip); return; }
+    if (matchMedia(NARROW).matches && !at.closest("#side") && !at.closest("#drawer")) { close() || drawer(false); }
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "in-conversations") return;
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const row of $$("#drawer .ci")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  });
+
+  // ---------------------------------------------------------------- keys
+  addEventListener("keydown", (event) => {
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+    if (event.isComposing || event.keyCode === 229) {      // an input method is at work: its Enter is not ours
+      if (event.key === "Enter") event.stopImmediatePropagation();
+      return;
+    }
+    if (event.key === "Enter" && event.target.id === "question" && !event.shiftKey) {
+      if (!event.target.value.trim() || busy()) { event.preventDefault(); event.stopImmediatePropagation(); return; }
+      following = true;
+    } else if (event.key === "Escape") {
+      if (close() || drawer(false)) { event.preventDefault(); return; }
+      const stop = $("#box .stop-button");
+      if (stop) stop.click();
+    } else if ((event.key === " " || event.key === "Enter") && event.target.matches("#log a.cite")) {
+      event.preventDefault();
+      event.target.click();
+    } else if (/^Arrow(Left|Right|Up|Down)$/.test(event.key) && root.classList.contains("source")) {
+      const back = event.key === "ArrowLeft" || event.key === "ArrowUp";
+      const inside = event.target.closest("#side") && /Left|Right/.test(event.key) && !event.altKey;
+      if (inside || (event.altKey && /Up|Down/.test(event.key))) { event.preventDefault(); step(back ? -1 : 1); }
+    } else if (event.key === "/" && !typing) {
+      event.preventDefault();
+      $("#question").focus();
+    } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      drawer(true);
+    } else if (event.key === "Tab" && matchMedia(NARROW).matches) {
+      hold(event);
+    }
+  }, true);
+  // On a phone the sheet and the drawer are dialogs: focus goes round in them.
+  function hold(event) {
+    const dialog = root.classList.contains("source") ? $("#side .side") : root.classList.contains("drawer") ? $("#drawer .drawer") : null;
+    if (!dialog) return;
+    const stops = $$("button:not(:disabled),input,[tabindex='0'],a[href]", dialog).filter((e) => e.offsetParent);
+    const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
+    if (stops.length && (document.activeElement === edge || !dialog.contains(document.activeElement))) {
+      event.preventDefault();
+      (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+    }
+  }
+
+  // ---------------------------------------------------------------- beginning
+  window.rag = {opened, word};
+  document.addEventListener("DOMContentLoaded", () => {
+    const told = document.createElement("div");
+    told.id = "rag-told";
+    told.setAttribute("role", "status");
+    document.body.append(told);
+    new MutationObserver(soon).observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["class", "aria-live", "aria-label"]});
+  });
+})();

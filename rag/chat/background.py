@@ -1,0 +1,55 @@
+"""One worker behind the page: opens what a first question needs, then makes new articles findable by meaning.
+
+Reading never waits for it; the page asks it only whether something went wrong.
+"""
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from rag.errors import Error, LibraryLocked
+from rag.library import Library
+
+
+class Background:
+    """Started once, woken after each upload, ended with the server."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.trouble: Error | None = None       # why search by meaning can't be made just now
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="rag-background", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def end(self, seconds: float = 5.0) -> None:
+        """What is half done is committed or dropped whole; the next start goes on from there."""
+        self._ended.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _work(self) -> None:
+        self._try(self.library.warm_up)
+        while not self._ended.is_set():
+            self._try(lambda: self.library.embed_pending(stop=self._ended.is_set))
+            # another process that writes will be done some time: asked again, without being woken
+            self._wake.wait(timeout=30.0 if isinstance(self.trouble, LibraryLocked) else None)
+            self._wake.clear()
+
+    def _try(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+            self.trouble = None
+        except Error as error:
+            self.trouble = error
+        except Exception as error:      # told on the library's page; a thread that dies would tell nobody
+            logging.getLogger("rag.chat").debug("in the background", exc_info=True)
+            self.trouble = Error(detail=type(error).__name__)

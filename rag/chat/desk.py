@@ -1,0 +1,129 @@
+"""Files come in from the page, receipts go out; and the articles of the library, looked through, shown, removed."""
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+from rag import errors
+from rag.chat.background import Background
+from rag.chat.conversation import Trouble
+from rag.chat.markup import Say, answers
+from rag.chat.markup import library as markup
+from rag.library import Library
+from rag.types import Article, Progress, Receipt
+
+ROWS = 20
+MOST_ROWS = 400
+GAP = 0.15      # seconds between two pictures of the progress
+
+
+class Desk:
+    """What staff do with the library. `uploads`: the folder where the server puts files that were sent."""
+
+    def __init__(self, library: Library, say: Say, uploads: Path, background: Background | None = None) -> None:
+        self.library, self.say, self.uploads, self.background = library, say, uploads, background
+
+    def head(self) -> str:
+        return markup.head(self.say, self.library.state(), self.background.trouble if self.background else None)
+
+    def behind(self) -> bool:
+        """Whether articles wait to be found by meaning."""
+        state = self.library.state()
+        return state.embedded < state.passages and not (self.background and self.background.trouble)
+
+    # ---------------------------------------------------------------- adding
+
+    def add(self, given: object) -> Iterator[str]:
+        """Progress, then receipts, for [{"path", "name"}, …] or [{"name", "fault"}, …] as the page sent them."""
+        folder = Path(mkdtemp(dir=self.uploads))
+        paths, faults = self._received(given, folder)
+        news: queue.SimpleQueue[Progress | list[Receipt] | errors.Error] = queue.SimpleQueue()
+        threading.Thread(target=self._add, args=(paths, folder, news), name="rag-adding", daemon=True).start()
+        latest: dict[str, Progress] = {}
+        while True:
+            try:
+                one = news.get(timeout=GAP)
+            except queue.Empty:
+                yield markup.working(self.say, list(latest.values()), len(paths))
+                continue
+            if isinstance(one, Progress):
+                latest[one.stage] = one
+            elif isinstance(one, errors.Error):
+                yield answers.trouble_card(self.say, Trouble.of(one), last=False)
+                return
+            else:
+                yield markup.receipts(self.say, [*one, *faults])
+                return
+
+    def _add(self, paths: Sequence[Path], folder: Path, news: queue.SimpleQueue[Progress | list[Receipt] | errors.Error]) -> None:
+        """In a thread of its own: it ends what it began even where the page is closed."""
+        try:
+            receipts = self.library.add(paths, progress=news.put, embed=self.background is None) if paths else []
+            if self.background is not None:
+                self.background.wake()
+            news.put(receipts)
+        except errors.Error as error:
+            news.put(error)
+        except Exception as error:
+            logging.getLogger("rag.chat").debug("while adding", exc_info=True)
+            news.put(errors.Error(detail=type(error).__name__))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _received(self, given: object, folder: Path) -> tuple[list[Path], list[Receipt]]:
+        """The files that really were sent, moved under their own names; a refusal for each that was not."""
+        paths: list[Path] = []
+        faults: list[Receipt] = []
+        rows = [r for r in given if isinstance(r, Mapping)] if isinstance(given, list) else []
+        for i, row in enumerate(rows):
+            name = Path(str(row.get("name") or "").replace("\\", "/")).name[:120] or f"{i + 1}"
+            fault = row.get("fault")
+            path = Path(str(row.get("path") or ""))
+            if i >= markup.FILES_AT_ONCE:
+                fault = "too_many"
+            elif fault not in ("too_large", "not_sent", "too_many") and not self._was_sent(path):
+                fault = "not_sent"
+            if fault:
+                faults.append(Receipt(name, "refused", self.say(f"chat.trouble.{fault}", mb=markup.MEGABYTES, n=markup.FILES_AT_ONCE)))
+                continue
+            place = folder / str(i)
+            place.mkdir()
+            paths.append(Path(shutil.move(path, place / name)))
+        return paths, faults
+
+    def _was_sent(self, path: Path) -> bool:
+        """A page may name any path: only files in the folder of uploads are touched."""
+        return path.is_absolute() and path.resolve().is_relative_to(self.uploads.resolve()) and path.is_file() and not path.is_symlink()
+
+    # ---------------------------------------------------------------- looking, removing
+
+    def shelf(self, title: str | None, rows: int, chosen: str = "") -> str:
+        """The newest articles whose title holds the words."""
+        rows = max(ROWS, min(rows, MOST_ROWS))
+        found = self._newest((title or "").strip()[:80], rows + 1)
+        return markup.shelf(self.say, found[:rows], chosen, len(found) > rows and rows < MOST_ROWS)
+
+    def _newest(self, title: str, n: int) -> list[Article]:
+        return self.library.articles(title=title, limit=n) if title else self.library.newest(n)
+
+    def article(self, article_id: object) -> Article | None:
+        """None for an id that is none."""
+        try:
+            return self.library.article(str(article_id)[:200])
+        except errors.UnknownName:
+            return None
+
+    def preview(self, article: Article | None) -> str:
+        return markup.preview(self.say, article)
+
+    def remove(self, article_id: object) -> str:
+        """The receipt of the removal, or the card of what stood in its way."""
+        try:
+            return markup.removed(self.say, self.library.remove([str(article_id)[:200]]))
+        except errors.Error as error:
+            return answers.trouble_card(self.say, Trouble.of(error), last=False)

@@ -1,0 +1,275 @@
+"""A question comes in with its conversation, what the page shows of it goes out step by step; and sources, opened.
+
+Nothing here knows of Gradio, HTTP or a store: `page.py` wires it, `library.py` does the work.
+"""
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rag import errors
+from rag.chat import markup
+from rag.chat.conversation import LOOKED_AT, NEAREST, Exchange, Kept, Trouble, best_of_articles, link, unlink
+from rag.chat.markup import Say, answers, sources
+from rag.library import Library
+from rag.types import Citation, Filter, Piece, Reply
+
+GAP = 0.08              # seconds between two pictures of a growing answer: 12 a second
+REMEMBERED_STATE = 10   # seconds for which the number of articles is not asked again
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What changed on the page; None: nothing."""
+
+    messages: list[Message]
+    kept: Kept | None = None        # once the exchange is finished
+    live: str | None = None         # what a screen reader says, once
+    exchange: Exchange | None = None
+
+
+class Runs:
+    """Answers being written now, one a page, each with the flag that ends it."""
+
+    def __init__(self) -> None:
+        self._stops: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, page: str) -> threading.Event | None:
+        """None where this page is being answered already."""
+        with self._lock:
+            if page in self._stops:
+                return None
+            self._stops[page] = threading.Event()
+            return self._stops[page]
+
+    def end(self, page: str) -> None:
+        with self._lock:
+            stop = self._stops.pop(page, None)
+        if stop is not None:
+            stop.set()
+
+    def stop(self, page: str | None) -> None:
+        with self._lock:
+            stop = self._stops.get(page or "")
+        if stop is not None:
+            stop.set()
+
+
+class Reader:
+    """Asks, opens sources, and says in markup what came of it."""
+
+    def __init__(self, library: Library, say: Say) -> None:
+        self.library, self.say = library, say
+        self._articles = (0, -REMEMBERED_STATE - 1.0)
+
+    def articles(self) -> int:
+        """How many articles there are, at most some seconds old."""
+        count, at = self._articles
+        if time.monotonic() - at > REMEMBERED_STATE:
+            count = self.library.state().articles
+            self._articles = (count, time.monotonic())
+        return count
+
+    # ---------------------------------------------------------------- asking
+
+    def messages(self, kept: Kept) -> list[Message]:
+        """The thread as it stands."""
+        exchanges = kept.current.exchanges
+        shown: list[Message] = []
+        for i, exchange in enumerate(exchanges):
+            shown += [_asked(exchange.question), _told(self._card(i, exchange, i == len(exchanges) - 1))]
+        return shown
+
+    def _card(self, number: int, exchange: Exchange, last: bool) -> str:
+        return answers.exchange_card(self.say, number, exchange, last)
+
+    def ask(self, question: str, kept: Kept, only: Filter, stop: threading.Event, engine: str | None = None) -> Iterator[Step]:
+        """The thread as the answer grows, then as it stands with the exchange kept. Errors become an answer card."""
+        say, conversation = self.say, kept.current
+        number = len(conversation.exchanges)
+        before = [m for i, e in enumerate(conversation.exchanges) for m in (_asked(e.question), _told(self._card(i, e, False)))]
+        before.append(_asked(question))
+        started = time.monotonic()
+        name = engine or self.library.settings.engine
+        yield Step([*before, _told(answers.writing(say, number, Piece("searching"), name, 0.0))])
+        written = ""
+        try:
+            reply, shown_at, stage = None, 0.0, ""
+            if only and not self.library.articles(only, limit=1):
+                exchange = Exchange(question, trouble=self._nothing_left(), only=only)
+                yield self._last(exchange, kept, before)
+                return
+            for piece in self.library.ask(question, history=conversation.turns(), only=only, engine=engine, stream=True,
+                                          stop=stop.is_set):
+                reply, written = piece.reply or reply, piece.text or written
+                now = time.monotonic()
+                if piece.reply is None and (piece.stage != stage or now - shown_at >= GAP):
+                    shown_at, stage = now, piece.stage
+                    yield Step([*before, _told(answers.writing(say, number, piece, name, now - started))])
+            if reply is None:
+                raise errors.Error(detail="no reply")
+            exchange = self._finished(question, reply, only)
+        except errors.Error as error:
+            exchange = Exchange(question, trouble=self._trouble(error, written), only=only)
+        except Exception as error:      # whatever a model or a file does, the reader gets a card and keeps the question
+            logging.getLogger("rag.chat").debug("while answering", exc_info=True)
+            exchange = Exchange(question, trouble=self._trouble(errors.Error(detail=type(error).__name__), written), only=only)
+        yield self._last(exchange, kept, before)
+
+    def _last(self, exchange: Exchange, kept: Kept, before: list[Message]) -> Step:
+        conversation = kept.current.having(exchange)
+        last = len(conversation.exchanges) - 1
+        kept = kept.with_current(conversation)
+        whole = last == (len(before) - 1) // 2      # an overlong conversation has lost its first exchange
+        messages = [*before, _told(self._card(last, exchange, True))] if whole else self.messages(kept)
+        return Step(messages, kept, self.announcement(exchange), exchange)
+
+    def _finished(self, question: str, reply: Reply, only: Filter) -> Exchange:
+        references = {c.n: self._reference(c) for c in reply.citations}
+        return Exchange(question, reply, None, only, self.articles(), references, best_of_articles(reply.hits))
+
+    def _reference(self, citation: Citation) -> str:
+        try:
+            return self.library.reference(citation.article_id)
+        except errors.UnknownName:      # removed while the answer was written
+            return citation.title
+
+    def _trouble(self, error: errors.Error, written: str) -> Trouble:
+        """The error in the words of this page, where those of the command line would not help."""
+        say = self.say
+        if isinstance(error, errors.EmptyLibrary):
+            return Trouble(error.key, error.what, say("chat.empty_remedy"))
+        if written:
+            return Trouble("broke_off", say("chat.trouble.broke_what"), say("chat.trouble.broke_remedy", what=error.what),
+                           re.sub(r"\[\d*\]?", "", written))
+        return Trouble.of(error)
+
+    def _nothing_left(self) -> Trouble:
+        return Trouble("filter_empty", self.say("chat.trouble.filter_what"), self.say("chat.trouble.filter_remedy"))
+
+    def announcement(self, exchange: Exchange) -> str:
+        """What a screen reader says once, when the answer is there."""
+        say, reply = self.say, exchange.reply
+        if exchange.trouble is not None or reply is None:
+            return markup.esc(say("chat.live.trouble", lead=exchange.trouble.what if exchange.trouble else ""))
+        pieces = [p for line in answers.spoken(reply.answer, {c.n for c in reply.citations}) for p in line]
+        lead = f"{pieces[0].text}{pieces[0].end}" if pieces else ""
+        if reply.refused:
+            return markup.esc(say("chat.live.refused", lead=reply.answer))
+        if reply.stopped:
+            return markup.esc(say("chat.live.stopped", lead=lead))
+        return markup.esc(say("chat.live.done", n=len(pieces), k=len(reply.citations),
+                              m=sum(not c.verified for c in reply.citations), lead=lead))
+
+    # ---------------------------------------------------------------- sources
+
+    def open(self, wanted: Mapping[str, object], kept: Kept) -> str:
+        """The panel for {"cite": "c-1001"} or {"article": id}; "" for what this conversation does not hold."""
+        article = wanted.get("article")
+        if isinstance(article, str):
+            return self._panel(article[:200], "", "", None, None)
+        place = unlink(wanted.get("cite"))
+        if place is None or not 0 <= place[0] < len(kept.current.exchanges):
+            return ""
+        number, n = place
+        exchange = kept.current.exchanges[number]
+        reply = exchange.reply
+        if reply is None:
+            return ""
+        if n > LOOKED_AT:
+            found = exchange.found[n - LOOKED_AT - 1:n - LOOKED_AT]
+            return self._panel(found[0].article_id, found[0].title, found[0].text, (found[0].start, found[0].end), None) if found else ""
+        if n > NEAREST:
+            near = reply.nearest[n - NEAREST - 1:n - NEAREST]
+            return self._panel(near[0].article_id, near[0].title, "", None, None) if near else ""
+        ordered = _in_order(reply)
+        at = next((i for i, c in enumerate(ordered) if c.n == n), None)
+        if at is None:
+            return ""
+        c = ordered[at]
+        here = sources.Place(n, at + 1, len(ordered), link(number, ordered[at - 1].n) if at else "",
+                             link(number, ordered[at + 1].n) if at + 1 < len(ordered) else "")
+        return self._panel(c.article_id, c.title, c.quote, (c.start, c.end), here)
+
+    def _panel(self, article_id: str, title: str, quote: str, span: tuple[int, int] | None, place: sources.Place | None) -> str:
+        try:
+            article = self.library.article(article_id)
+            reference = self.library.reference(article_id)
+        except errors.UnknownName:
+            return sources.missing(self.say, title, quote, place)
+        if span is not None and quote and article.text[span[0]:span[1]] != quote:
+            start = article.text.find(quote)        # what a browser says of places is not believed, but looked up
+            span = (start, start + len(quote)) if start >= 0 else None
+        return sources.panel(self.say, article, reference, span, place)
+
+
+def _in_order(reply: Reply) -> list[Citation]:
+    """The citations as their markers first stand in the answer."""
+    by_number = {c.n: c for c in reply.citations}
+    numbers = dict.fromkeys(int(n) for n in re.findall(r"\[(\d+)\]", reply.answer))
+    return [by_number[n] for n in numbers if n in by_number]
+
+
+def _asked(text: str) -> Message:
+    return {"role": "user", "content": answers.question(text)}
+
+
+def _told(card: str) -> Message:
+    return {"role": "assistant", "content": card}
+
+
+# ---------------------------------------------------------------- the filter
+
+_DATE = re.compile(r"(\d{4})(?:\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*日?|\s*月)?|\s*年)?")
+
+
+def iso(text: str | None) -> str | None:
+    """A date as people write it, 2024年3月 or 2024/3/5, as ISO; None for nothing. Errors: BadSetting."""
+    text = (text or "").strip()
+    if not text:
+        return None
+    found = _DATE.fullmatch(text)
+    if found is None or not 1 <= int(found[2] or 1) <= 12 or not 1 <= int(found[3] or 1) <= 31:
+        raise errors.BadSetting(name="date", value=text, allowed="2024-01-31")
+    return "-".join([found[1], *(f"{int(p):02}" for p in (found[2], found[3]) if p)])
+
+
+def filter_of(columns: object, named: object, since: str | None, until: str | None) -> Filter:
+    """What the filter row says; a date that can't be read counts for nothing, as the row's label tells."""
+    def texts(value: object) -> tuple[str, ...]:
+        return tuple(str(v) for v in value) if isinstance(value, list | tuple) else ()
+
+    def date(value: str | None) -> str | None:
+        try:
+            return iso(value)
+        except errors.BadSetting:
+            return None
+
+    return Filter(source=texts(named), column=texts(columns), since=date(since), until=date(until))
+
+
+def filter_label(say: Say, only: Filter, since: str | None, until: str | None) -> str:
+    """The one folded line that always says the present choice."""
+    for text in (since, until):
+        try:
+            iso(text)
+        except errors.BadSetting:
+            return say("chat.filter", columns=_some(say, only.column, "columns"), sources=_some(say, only.source, "sources"),
+                       dates=say("chat.date_unclear", text=(text or "").strip()[:20]))
+    dates = "any_date" if not (only.since or only.until) else "dates" if only.since and only.until else (
+        "dates_since" if only.since else "dates_until")
+    return say("chat.filter", columns=_some(say, only.column, "columns"), sources=_some(say, only.source, "sources"),
+               dates=say(f"chat.{dates}", since=only.since, until=only.until))
+
+
+def _some(say: Say, chosen: tuple[str, ...], of: str) -> str:
+    if not chosen:
+        return say(f"chat.all_{of}")
+    return chosen[0][:20] if len(chosen) == 1 else say(f"chat.{of}_n", n=len(chosen))

@@ -1,0 +1,217 @@
+"""A page comes in, it is served on this machine until Ctrl+C: the port, what the server lets through, what it says.
+
+Gradio is mounted on an application of our own, so that every answer of the server carries our security headers, only
+the routes that the page needs are open, and other routes can stand beside it.
+"""
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from rag.chat.background import Background
+from rag.errors import BadSetting, NoPermission, PortTaken
+from rag.library import Library
+from rag.words import say
+
+ASSETS = Path(__file__).parent / "assets"
+MOST_BODY = 8_000_000       # bytes of any request but an upload: a browser sends its conversations along
+MOST_UPLOAD = "100mb"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Of Gradio's routes only those the page uses. Others would fetch from other hosts (proxy, file=http…), hand out files
+# of the temporary folder, or show the machinery.
+OPEN = re.compile(r"/gradio_api/(queue/(join|data)|run/[\w-]+|api/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|cancel|"
+                  r"startup-events|app_id|theme\.css|component_server|info)/?")
+SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs|openapi\.json)(/.*)?")
+
+
+def run(library: Library, host: str, port: int) -> None:
+    """Serves until it is interrupted. Errors: PortTaken, NoPermission, BadSetting."""
+    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True) as uploads:
+        port = listening.getsockname()[1]
+        os.environ["GRADIO_TEMP_DIR"] = uploads     # mode 700: other users of this machine can't read what was sent
+        import uvicorn
+
+        background = Background(library)
+        at_home = is_loopback(host)
+        served = application(library, background, Path(uploads), at_home=at_home)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                shown = "127.0.0.1" if at_home else host
+                print(say("chat.serving", url=f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"), file=sys.stderr, flush=True)
+                background.start()      # only now: models are opened beside a page that is already there
+
+        config = uvicorn.Config(served, log_level="error", access_log=False, server_header=False, ws="none",
+                                timeout_graceful_shutdown=1, timeout_keep_alive=30)
+        try:
+            Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            background.end()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The port, taken before anything slow happens. Errors: PortTaken, NoPermission, BadSetting."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise BadSetting(name="--host", value=host, allowed="127.0.0.1, 0.0.0.0, …") from error
+    listening = socket.socket(family, kind, protocol)
+    if os.name == "posix":      # elsewhere it would let two programs share the port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise NoPermission(path=f"{host}:{port}") from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(host=host, port=port, other=port + 1 if port < 65535 else port - 1) from error
+        raise BadSetting(name="--host", value=host, allowed="127.0.0.1, 0.0.0.0, …") from error
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def application(library: Library, background: Background | None = None, uploads: Path | None = None, *, at_home: bool = True) -> App:
+    """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library."""
+    from fastapi import FastAPI
+    from fastapi.responses import JSONResponse
+    from fastapi.staticfiles import StaticFiles
+
+    from rag.chat import page
+
+    language = library.settings.language
+    blocks = page.build(library, language=language, staff=at_home, background=background, uploads=uploads)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
+
+    @app.get("/manifest.json", include_in_schema=False)
+    def manifest() -> JSONResponse:
+        return JSONResponse({"name": say("chat.title", language), "start_url": "./", "display": "standalone",
+                             "icons": [{"src": "ui/icon.svg", "sizes": "any", "type": "image/svg+xml"}]},
+                            media_type="application/manifest+json")
+
+    page.gr.mount_gradio_app(
+        app, blocks, path="/", theme=page.theme(), footer_links=[], run_history=False, max_file_size=MOST_UPLOAD, ssr_mode=False,
+        mcp_server=False, pwa=False, enable_monitoring=False, show_error=False, allowed_paths=[], app_kwargs={"docs_url": None, "redoc_url": None})
+    return Gate(app, partial(head, language), "zh-CN" if language == "zh" else language, at_home=at_home)
+
+
+def head(language: str) -> str:
+    """What stands in the page's head beside Gradio's: our name, icon, style and script, each from this server."""
+    def named(file: str) -> str:
+        return f"ui/{file}?{sha256((ASSETS / file).read_bytes()).hexdigest()[:12]}"
+
+    return (f'<title>{say("chat.title", language)}</title><link rel="icon" href="{named("icon.svg")}" type="image/svg+xml">'
+            f'<link rel="stylesheet" href="{named("chat.css")}"><script src="{named("chat.js")}"></script>')
+
+
+class Gate:
+    """Around the application: which requests come in, which headers go out, and our head in Gradio's page."""
+
+    def __init__(self, app: App, head: Callable[[], str], language: str, *, at_home: bool) -> None:
+        self.app, self.language, self.at_home = app, language, at_home
+        self.head = head()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        status = self._refused(scope["method"], scope["path"], headers)
+        if status:
+            await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8"), *SAFE]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        first_page = scope["path"] == "/" and scope["method"] == "GET"
+        if first_page:      # unpacked, since it is changed on its way
+            scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]}
+        await self.app(scope, receive, Answer(self, send, first_page, scope["path"]))
+
+    def _refused(self, method: str, path: str, headers: dict[str, str]) -> int:
+        """The status for a request that is not let in, 0 for one that is."""
+        if SHUT.fullmatch(path) and not OPEN.fullmatch(path):
+            return 404
+        host = headers.get("host", "")
+        if self.at_home and not is_loopback(re.sub(r":\d*$", "", host).strip("[]")):
+            return 421      # a page elsewhere whose name was made to point here
+        origin = headers.get("origin")
+        if method not in ("GET", "HEAD") and origin and origin.split("://")[-1] != host:
+            return 403      # a page elsewhere that sends something here
+        length = headers.get("content-length", "0")
+        if path != "/gradio_api/upload" and length.isdecimal() and int(length) > MOST_BODY:
+            return 413
+        if path == "/gradio_api/upload" and not self.at_home:
+            return 404
+        return 0
+
+    def page(self, body: bytes, nonce: str) -> bytes:
+        """Gradio's page with our head, our language, and the mark by which the browser knows the page's own scripts."""
+        text = body.decode("utf-8")
+        text = re.sub(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/>', "", text)
+        text = text.replace('lang="en"', f'lang="{self.language}"', 1).replace("</head>", f"{self.head}</head>", 1)
+        return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', text).encode("utf-8")
+
+
+SAFE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"),
+        (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()")]
+
+
+def policy(nonce: str) -> str:
+    """No other host, no script but the page's own. Gradio makes its templates into functions: 'unsafe-eval'."""
+    return ("default-src 'self'; " f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+            "font-src 'self' data:; connect-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; frame-src 'none'; object-src 'none'; "
+            "base-uri 'self'; form-action 'self'; frame-ancestors 'self'")
+
+
+class Answer:
+    """The way out: adds the headers; holds the first page back until it is whole, to change it."""
+
+    def __init__(self, gate: Gate, send: Send, first_page: bool, path: str) -> None:
+        self.gate, self.send, self.first_page, self.path = gate, send, first_page, path
+        self.start: MutableMapping[str, Any] | None = None
+        self.body = b""
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            nonce = secrets.token_urlsafe(16)
+            headers = [(k, v) for k, v in message["headers"] if not (self.first_page and k.lower() == b"content-length")]
+            headers += [*SAFE, (b"content-security-policy", policy(nonce).encode())]
+            if self.path.startswith(("/ui/", "/assets/")):      # their names change with their content
+                headers = [(k, v) for k, v in headers if k.lower() != b"cache-control"] + [(b"cache-control", b"public, max-age=31536000, immutable")]
+            self.start, self.nonce = {**message, "headers": headers}, nonce
+            if not self.first_page:
+                await self.send(self.start)
+        elif message["type"] == "http.response.body" and self.first_page and self.start is not None:
+            self.body += message.get("body", b"")
+            if not message.get("more_body"):
+                body = self.gate.page(self.body, self.nonce)
+                await self.send({**self.start, "headers": [*self.start["headers"], (b"content-length", str(len(body)).encode())]})
+                await self.send({"type": "http.response.body", "body": body})
+        else:
+            await self.send(message)

@@ -1,0 +1,73 @@
+"""Rows of the tables become the types that travel: the reading half of the store, on a connection it is given."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from rag import tables as t
+from rag.search import period
+from rag.types import Article, Filter, Hit, Section
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_AT_ONCE = 500      # numbers in one IN list
+
+
+def let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
+    """Conditions over `articles` and, for sources, `documents`. Dates overlap: 2025 is in every month of 2025."""
+    a = t.articles.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if only.source:
+        conditions.append(sa.or_(a.source.in_(only.source), t.documents.c.source.in_(only.source)))
+    if only.column:
+        conditions.append(a.rubric.in_(only.column))
+    if days := period(only):
+        conditions += [a.last_day >= days[0], a.first_day <= days[1]]
+    return conditions
+
+
+def chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+    plain = [int(i) for i in ids]       # numpy's integers are no numbers to sqlite3
+    for i in range(0, len(plain), _AT_ONCE):
+        yield plain[i:i + _AT_ONCE]
+
+
+def by_id(c: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[int], ids: Iterable[int]) -> dict[int, Any]:
+    """Rows by their first column; whole texts are fetched once and cut here, since substr counts from the start."""
+    return {row[0]: row for some in chunks(sorted(ids)) for row in c.execute(query.where(key.in_(some)))}
+
+
+def hits(c: sa.Connection, passage_ids: Sequence[int]) -> dict[int, Hit]:
+    p, a = t.passages.c, t.articles.c
+    found = by_id(c, sa.select(p.id, p.article, p.start_at, p.end_at, p.heading), p.id, set(passage_ids))
+    columns = (a.id, a.article_id, a.source, a.title, a.author, a.date, a.page, a.rubric, a.text)
+    of = by_id(c, sa.select(*columns), a.id, {r.article for r in found.values()})
+    hits = {}
+    for i in passage_ids:
+        r = found.get(int(i))
+        if r is not None and (x := of.get(r.article)) is not None:
+            hits[r.id] = Hit(r.id, x.article_id, x.source, x.title, r.start_at, r.end_at, x.text[r.start_at:r.end_at],
+                             0.0, author=x.author, date=x.date, page=x.page, column=x.rubric, heading=r.heading)
+    return hits
+
+
+def article(r: Any) -> Article:
+    return Article(r.article_id, r.source, r.title, r.text, r.author, r.date, r.page, r.rubric,
+                   tuple(Section(*s) for s in json.loads(r.sections)))
+
+
+def model(c: sa.Connection, name: str) -> int:
+    """The number of a model; 0 for one that has embedded nothing here."""
+    return int(c.execute(sa.select(t.models.c.id).where(t.models.c.name == name)).scalar() or 0)
+
+
+def unpacked(ids: list[int], blobs: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    import numpy as np
+
+    vectors = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(ids), -1).astype(np.float32)
+    return np.asarray(ids, dtype=np.int64), vectors

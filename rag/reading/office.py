@@ -1,0 +1,138 @@
+"""Word files (.docx): paragraphs, headings, lists and tables in their order; text boxes where they are anchored."""
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rag.bylines import is_person
+from rag.reading.archive import refuse_bomb
+from rag.reading.plain import MAX_BYTES, tidy
+from rag.reading.refusing import Unreadable
+from rag.reading.web import markdown_table
+from rag.text import fold
+from rag.types import Block, Document
+
+_UNPACKED = 400 * 2**20
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+
+
+def read(path: Path, source: str) -> Document:
+    """Errors: Unreadable."""
+    import zipfile
+
+    from docx import Document as open_docx
+    from docx.opc.exceptions import PackageNotFoundError
+
+    if path.stat().st_size > MAX_BYTES:
+        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_bomb(path, _UNPACKED)
+    try:
+        with path.open("rb") as file:
+            word = open_docx(file)
+        blocks = list(_blocks(word))
+    except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, SyntaxError) as error:
+        raise Unreadable("damaged", detail=type(error).__name__) from error     # SyntaxError: lxml's XMLSyntaxError
+    if not blocks:
+        raise Unreadable("empty")
+    title = next((b.text for b in blocks[:4] if b.level == -1), None)
+    blocks = [b for b in blocks if b.level != -1] if title else blocks
+    core = word.core_properties
+    author = tidy(core.author or "")
+    return Document(source=source, format="docx", sha256=hashlib.sha256(path.read_bytes()).hexdigest(), blocks=tuple(blocks),
+                    characters=sum(len(b.text) for b in blocks), title=title or _useful(core.title),
+                    author=author if is_person(fold(author)) else None)
+
+
+def _useful(title: str | None) -> str | None:
+    """A title that somebody wrote: not the name of a template or a file."""
+    title = tidy(title or "")
+    return title if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.docx?$|文档\d*$|模板$|^无标题|^新建", title) else None
+
+
+def _blocks(word: Any) -> Iterator[Block]:
+    """Blocks in order; level -1 marks a paragraph in the style of the document's title."""
+    from docx.table import Table
+
+    items: list[str] = []
+    for part in word.iter_inner_content():
+        if isinstance(part, Table):
+            if items:
+                yield Block("\n".join(items), "list")
+                items = []
+            yield from _table(part)
+            continue
+        for line in _lines(part._p):
+            level = _level(part)
+            if level is None and _in_list(part):
+                items.append(f"- {line}")
+                continue
+            if items:
+                yield Block("\n".join(items), "list")
+                items = []
+            yield Block(line, "paragraph" if level is None else "heading", level or 0)
+        for box in part._p.iter(f"{_W}txbxContent"):
+            if any(p.tag.endswith("}Fallback") for p in box.iterancestors()):
+                continue        # the same box again, for old programs
+            for inner in box.iter(f"{_W}p"):
+                yield from (Block(line) for line in _lines(inner))
+    if items:
+        yield Block("\n".join(items), "list")
+
+
+def _lines(paragraph: Any) -> list[str]:
+    """A paragraph's text, cut at its line breaks; text boxes, deletions and fields' codes left out."""
+    text: list[str] = []
+    for node in paragraph.iter():
+        if node.tag in (f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}cr", f"{_W}noBreakHyphen"):
+            inside = [p.tag for p in node.iterancestors()]
+            within = inside[:inside.index(f"{_W}p")] if f"{_W}p" in inside else inside
+            if f"{_W}txbxContent" in inside and f"{_W}txbxContent" not in [p.tag for p in paragraph.iterancestors()] or f"{_W}del" in within:
+                continue
+            text.append(node.text or "" if node.tag == f"{_W}t" else "-" if node.tag.endswith("Hyphen") else " " if node.tag.endswith("tab") else "\n")
+    return [line for part in "".join(text).split("\n") if (line := tidy(part))]
+
+
+def _level(paragraph: Any) -> int | None:
+    """1–6 for a heading by its style or outline level, -1 for the document's title, None for text."""
+    style = paragraph.style
+    while style is not None:
+        name = str(style.name or "").lower()
+        if name in ("title", "标题"):
+            return -1
+        found = re.match(r"(?:heading|标题)\s*([1-9])$", name)
+        if found:
+            return min(6, int(found[1]))
+        outline = style.element.find(f"{_W}pPr/{_W}outlineLvl")
+        if outline is not None and outline.get(f"{_W}val", "9").isdigit() and int(outline.get(f"{_W}val", "9")) < 6:
+            return int(outline.get(f"{_W}val")) + 1
+        style = style.base_style
+    outline = paragraph._p.find(f"{_W}pPr/{_W}outlineLvl")
+    if outline is not None and outline.get(f"{_W}val", "9").isdigit() and int(outline.get(f"{_W}val", "9")) < 6:
+        return int(outline.get(f"{_W}val")) + 1
+    return None
+
+
+def _in_list(paragraph: Any) -> bool:
+    number = paragraph._p.find(f"{_W}pPr/{_W}numPr/{_W}numId")
+    named = str(getattr(paragraph.style, "name", "") or "").lower().startswith("list")
+    return number is not None and number.get(f"{_W}val") != "0" or named
+
+
+def _table(table: Any) -> Iterator[Block]:
+    """Markdown; a table of one column is text in a frame. A cell that is merged over others is written once."""
+    rows: list[list[str]] = []
+    for row in table._tbl.tr_lst:
+        cells = []
+        for cell in row.tc_lst:
+            words = " ".join(line for paragraph in cell.iter(f"{_W}p") for line in _lines(paragraph))
+            cells.append(words.replace("|", "／"))
+        rows.append(cells)
+    if rows and max(map(len, rows)) == 1:
+        for row in table._tbl.tr_lst:
+            for paragraph in row.iter(f"{_W}p"):
+                yield from (Block(line) for line in _lines(paragraph))
+    elif text := markdown_table(rows):
+        yield Block(text, "table")

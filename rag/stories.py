@@ -1,0 +1,677 @@
+"""The lines of a newspaper page come in, its stories go out, and what was set aside (running heads, notices, adverts).
+
+One walk over the page. Lines that are no text form a group between two texts; the evidence around it (a byline that
+closed the story before, 本报讯 behind it, marks, sizes, whether the sentence before it was whole) says whether it
+opens a story, heads a part of one, or merely stands in its column. A story broken off in mid-sentence waits until
+text without a headline goes on with it.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from rag import bylines, newspaper
+from rag.breaks import continues, unfinished
+from rag.newspaper import Head, Look, look
+from rag.text import fold
+from rag.types import Block
+
+
+@dataclass(slots=True)
+class Story:
+    """A story as it grows. `parts` are (kind, text): text, heading, table, list."""
+
+    title: str = ""
+    author: str | None = None
+    column: str | None = None
+    issue: Head = Head()
+    parts: list[tuple[str, str]] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
+    level: int = 0                  # of its headline's mark, 0: unmarked
+    size: float = 0.0               # of its headline's type, 0: unknown
+    closed: bool = False            # its byline has been read at its end
+    brief: bool = False
+    onward: str | None = None       # the page that carries it on: 下转第3版
+
+    @property
+    def tail(self) -> str:
+        """Its last words, where they are running text."""
+        return self.parts[-1][1] if self.parts and self.parts[-1][0] == "text" else ""
+
+    @property
+    def broken(self) -> bool:
+        return not self.closed and bool(self.tail) and unfinished(self.tail)
+
+    @property
+    def length(self) -> int:
+        return sum(len(text) for kind, text in self.parts)
+
+
+@dataclass(slots=True)
+class _Line:
+    block: Block
+    look: Look
+    label: str = "text"     # text, table, list, bullet; title, column, byline, caption, head, aside
+    name: str = ""          # of a column
+
+
+_BODY = ("text", "table", "list", "bullet")
+_ONWARD = re.compile(r"[(\[]?\s*(?:紧)?下[转接]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*$")
+_BACK = re.compile(r"^\s*[(\[]?\s*(?:紧)?上[接转]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*")
+
+
+def is_page(blocks: Sequence[Block]) -> bool:
+    """Whether blocks are a newspaper page (or several): it takes two of a paper's habits, or one of them twice."""
+    leads = signs = heads = columns = 0
+    for block in blocks:
+        text = block.text
+        if len(text) > 5000 and block.kind != "text":
+            continue
+        if bylines.leading(text)[0]:
+            leads += 1
+        if len(text) <= 160:
+            found = newspaper.running_head(text)
+            heads += bool(found and (found.page or found.date and found.paper))
+            columns += bool(newspaper.column_name(text, fold(text).strip())) or newspaper.pinyin(fold(text)) > 2
+            standing = bylines.standing(text)
+            signs += bool(standing and standing.sure)
+        closing = bylines.closing(text)
+        signs += bool(closing and closing.author)
+    return leads >= 2 or signs >= 3 or heads >= 1 and (leads + signs >= 1 or len(blocks) > 6) or leads + signs + columns >= 3
+
+
+def stories(blocks: Sequence[Block], issue: Head = Head()) -> tuple[list[Story], list[str]]:
+    """The stories in the order of their headlines, and the lines set aside. `issue`: what is known beforehand."""
+    lines = [_Line(b, look(b.text, b.kind == "heading")) for b in blocks if b.text.strip()]
+    _label(lines)
+    return _Walk(lines, issue).run()
+
+
+# ---------------------------------------------------------------- labels
+
+def _label(lines: list[_Line]) -> None:
+    """What each line is, as far as its neighbours show it without knowing the stories."""
+    for line in lines:
+        seen, kind = line.look, line.block.kind
+        if kind in ("table", "list", "caption"):
+            line.label = kind
+        elif seen.head:
+            line.label = "head"
+        elif seen.furniture:
+            line.label = "aside"
+        elif seen.column:
+            line.label, line.name = "column", seen.column
+        elif kind == "heading":
+            line.label = "title"
+        elif seen.caption:
+            line.label = "caption"
+        elif seen.byline and (seen.byline.sure or not newspaper.column_like(seen.folded)):
+            line.label = "byline"
+        elif seen.bullet:
+            line.label = "bullet"
+        elif seen.headline:
+            line.label = "title"
+    _heads(lines)
+    _pinyin(lines)
+    _lists_of_names(lines)
+    _notices(lines)
+    _boxed_in(lines)
+
+
+def _heads(lines: list[_Line]) -> None:
+    """A bare date or page number is a running head at the page's edge alone."""
+    edge: set[int] = set()
+    for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
+        reached = True
+        for i in order:
+            turned = bool(i) and lines[i].block.page != lines[i - 1].block.page if order.step > 0 else (
+                i + 1 < len(lines) and lines[i].block.page != lines[i + 1].block.page)
+            reached = (reached or turned) and lines[i].label in ("head", "aside") or turned and lines[i].label in ("head", "aside")
+            if reached:
+                edge.add(i)
+    for i, line in enumerate(lines):
+        if line.label == "head" and line.look.head and line.look.head.marks < 2 and i not in edge:
+            line.label = "title" if line.block.kind == "heading" else "text"
+
+
+def _pinyin(lines: list[_Line]) -> None:
+    """Pinyin beside a line of as many characters makes that line a column heading."""
+    for i, line in enumerate(lines):
+        count = newspaper.pinyin(line.look.folded)
+        if not count:
+            continue
+        for other in [lines[j] for j in (i + 1, i - 1) if 0 <= j < len(lines)]:
+            if other.label in ("title", "byline", "text") and abs(newspaper.han(other.look.text) - count) <= 1 and len(other.look.text) <= 24:
+                other.label, other.name = "column", other.look.text.strip(" #*▶|")
+                break
+        line.label = "aside"
+
+
+def _lists_of_names(lines: list[_Line]) -> None:
+    """Four and more short lines in a row that end alike: sponsors, not headlines."""
+    i = 0
+    while i < len(lines):
+        j = i
+        while j < len(lines) and lines[j].label in ("title", "byline") and lines[j].block.kind != "heading" and len(lines[j].look.folded) <= 20:
+            j += 1
+        run = [line.look.folded for line in lines[i:j]]
+        tail = max({r[-2:] for r in run}, key=lambda t: sum(r.endswith(t) for r in run), default="")
+        if sum(r.endswith(tail) for r in run) >= 4:
+            for line in lines[i:j]:
+                if line.look.folded.endswith(tail):
+                    line.label = "aside"
+        i = max(j, i + 1)
+
+
+def _notices(lines: list[_Line]) -> None:
+    """Behind a heading that says so, and behind an advertisement at the foot, more of the kind is set aside."""
+    marked = any(line.block.kind == "heading" for line in lines)
+    zone = False
+    for i, line in enumerate(lines):
+        seen = line.look
+        if line.label == "aside" and seen.furniture == "advert":
+            zone = True
+            continue
+        if line.label == "title" and newspaper.notice_title(seen.folded) and not seen.correction:
+            line.label, zone = "aside", True
+            continue
+        if not zone or line.label in ("head", "aside"):
+            continue
+        starts = line.label in ("column", "bullet") or seen.lead or seen.correction or line.block.kind == "heading"
+        if not starts and line.label in ("title", "text") and not marked:
+            after = next((x for x in lines[i + 1:i + 4] if x.label == "text"), None)
+            starts = line.label == "title" and after is not None and (after.look.lead or len(after.look.folded) >= 100)
+        words = newspaper.advert_words(seen.folded)
+        if not starts and line.label == "text" and len(seen.folded) > 120 and not words:
+            starts = True
+        if starts:
+            zone = False
+        else:
+            line.label = "aside"
+
+
+def _boxed_in(lines: list[_Line]) -> None:
+    """A short line before a correction, or behind a headline's byline, is a paragraph's beginning that a box broke off."""
+    marked = any(line.block.kind == "heading" for line in lines)
+    for n in range(1, len(lines) - 1):
+        before, line, after = lines[n - 1], lines[n], lines[n + 1]
+        if line.label != "title" or line.block.kind == "heading" or newspaper.column_like(line.look.folded) or line.look.correction:
+            continue
+        if after.look.correction and before.label in ("text", "byline", "title"):
+            line.label = "text"
+        elif before.label == "byline" and n > 1 and lines[n - 2].label == "title" and (lines[n - 2].block.kind == "heading" or not marked):
+            goes_on = after.label == "text" and continues(line.look.text, after.look.text) >= 1
+            if goes_on or marked and after.label in ("text", "caption") or after.label == "title" and after.block.kind == "heading":
+                line.label = "text"
+
+
+# ---------------------------------------------------------------- the walk
+
+class _Walk:
+    def __init__(self, lines: list[_Line], issue: Head) -> None:
+        self.lines, self.issue = lines, issue
+        self.marked = sum(line.label == "title" and line.block.kind == "heading" for line in lines) >= 2
+        self.done: list[Story] = []         # every story that was begun, in order
+        self.current: Story | None = None
+        self.waiting: list[Story] = []      # broken off in mid-sentence, the latest last
+        self.column = ""
+        self.strong = False                 # the column heading covers all stories under it, not only the next
+        self.boundary = False               # a column heading or furniture since the last text
+        self.aside: list[str] = []
+        self.file_page = lines[0].block.page if lines else 1
+
+    def run(self) -> tuple[list[Story], list[str]]:
+        i = 0
+        while i < len(self.lines):
+            self._turn_page(self.lines[i])
+            if self.lines[i].label in _BODY:
+                self._body(i)
+                i += 1
+                continue
+            j = i
+            while j < len(self.lines) and self.lines[j].label not in _BODY:
+                j += 1
+            self._group(i, j)
+            i = j
+        for story in self.done:
+            self._finish(story)
+        return [s for s in self.done if s.parts], self.aside
+
+    def _turn_page(self, line: _Line) -> None:
+        """A new page of the file: same issue, another page's number and section."""
+        if line.block.page != self.file_page:
+            self.file_page = line.block.page
+            head = next((x.look.head for x in self.lines if x.block.page == self.file_page and x.label == "head" and x.look.head), None)
+            self.issue = head.over(Head(date=self.issue.date, paper=self.issue.paper)) if head else replace(self.issue, page=None, section=None)
+            self.column, self.strong = "", False
+
+    # ------------------------------------------------------------ groups
+
+    def _group(self, i: int, j: int) -> None:
+        """Lines i to j hold no text: bylines close the story before, headlines open the next, captions stand by."""
+        group = self.lines[i:j]
+        titles: list[_Line] = []
+        under: list[_Line] = []
+        captions: list[_Line] = []
+        last_title = max((n for n, x in enumerate(group) if x.label == "title"), default=-1)
+        for n, line in enumerate(group):
+            if line.label == "byline" and not self._is_byline(line, n, last_title, group, j):
+                line.label = "title"
+                last_title = max(last_title, n)
+        for n, line in enumerate(group):
+            if line.label == "head":
+                self._read_head(line)
+            elif line.label == "aside":
+                self.aside.append(line.block.text)
+                self.boundary = self.boundary or not (line.look.furniture == "teaser")
+            elif line.label == "column":
+                self._open_column(line.name, strong=True)
+            elif line.label == "caption":
+                captions.append(line)
+            elif line.label == "byline":
+                if titles and n > last_title:
+                    under.append(line)
+                elif self.current is not None and not titles:
+                    self._close(line)
+                else:
+                    under.append(line)
+            elif line.label == "title":
+                titles.append(line)
+        following = self.lines[j] if j < len(self.lines) else None
+        while len(titles) > 1 and self._is_text(titles[0]):
+            self._append(titles.pop(0))
+        titles = self._take_columns(titles, following)
+        fragment = titles.pop() if titles and not under and self._is_fragment(titles, following) else None
+        if titles:
+            self._headline(titles, under, captions, following, j)
+            captions = []
+        if fragment is not None:
+            self._append(fragment)
+        if not titles:
+            for line in under:
+                self._close(line)
+            self._captions(captions)
+
+    def _is_byline(self, line: _Line, n: int, last_title: int, group: list[_Line], j: int) -> bool:
+        """A bare name or office is a byline under a headline or at a story's end; above a headline it belongs to that."""
+        byline = line.look.byline
+        assert byline is not None
+        if byline.sure and line.block.kind != "heading":
+            # 资阳 王村 is a pair of names by its form: above a headline it is part of that
+            return not (n < last_title and not re.search(r"[()（）□■]|记者|通讯员", line.look.text) and self.current is not None and self.current.closed)
+        if n < last_title or line.block.kind == "heading" or n + 1 < len(group) and group[n + 1].label == "byline":
+            return False
+        if n > last_title >= 0:
+            return j < len(self.lines) and bylines.is_person(line.look.folded.replace(" ", ""))
+        return self.current is not None and not self.current.closed and not self.current.broken and self.current.author is None
+
+    def _is_text(self, line: _Line) -> bool:
+        """Whether a line above a headline is the last of the story before: it goes on with it, or ends like talk."""
+        current = self.current
+        if current is None or current.closed or not current.parts or line.block.kind == "heading" or line.look.correction:
+            return False
+        if current.broken:
+            return continues(current.tail, line.look.text) >= 2
+        return line.look.folded[-1] in "!?" and not newspaper.column_like(line.look.folded)
+
+    def _is_fragment(self, titles: list[_Line], following: _Line | None) -> bool:
+        """Whether the line before a text is that paragraph's beginning, broken off: the text goes on with it."""
+        last, current = titles[-1], self.current
+        if following is None or following.label != "text" or following.look.lead or last.block.kind == "heading" or last.look.correction or last.look.inset:
+            return False
+        if len(titles) == 1 and (current is None or current.closed or not current.parts or self.boundary):
+            return False
+        evidence = continues(last.look.text, following.look.text) + ("," in last.look.folded) + ("、" in last.look.folded)
+        return evidence >= (0 if any(t.block.kind == "heading" for t in titles[:-1]) else 1 if self.marked else 2)
+
+    def _read_head(self, line: _Line) -> None:
+        assert line.look.head is not None
+        self.aside.append(line.block.text)
+        fresh = line.look.head
+        turned = fresh.page is not None and self.issue.page is not None and fresh.page != self.issue.page
+        self.issue = fresh.over(Head(date=self.issue.date, paper=self.issue.paper) if turned else self.issue)
+        if turned:
+            self.column, self.strong = "", False
+        elif len(self.done) and all(s.issue.page is None and s.issue.date is None for s in self.done):
+            for story in self.done:         # the head stands at the page's foot
+                story.issue = self.issue
+
+    def _open_column(self, name: str, strong: bool) -> None:
+        self.column, self.strong, self.boundary = name, strong, True
+        self.aside.append(name)
+
+    def _take_columns(self, titles: list[_Line], following: _Line | None) -> list[_Line]:
+        """Leaves the headlines; a line above them that is named like a column, or is short and of another rank, is one."""
+        kept = list(titles)
+        if len(kept) > 1 and following is not None and newspaper.brief_column(kept[-1].look.folded) and newspaper.column_like(kept[-1].look.folded):
+            name = kept.pop().look.text.strip(" #*")
+            if self.current is not None and not self.current.closed and all(t.block.kind != "heading" for t in kept):
+                for line in kept:
+                    self._append(line)
+            else:
+                self.aside += [t.block.text for t in kept]
+            self._open_column(name, strong=False)
+            return []
+        while kept:
+            first, folded = kept[0], kept[0].look.folded
+            if first.look.correction or first.look.inset:
+                break
+            more = len(kept) > 1
+            like = newspaper.column_like(folded)
+            office = newspaper.place_or_office(folded)
+            small = newspaper.han(folded) <= 8 and not re.search(r"[,。:;?!\d]", folded) and " " not in folded.strip()
+            if more:
+                second = kept[1]
+                other_rank = (first.block.kind != second.block.kind or first.block.level != second.block.level
+                              or _sizes_differ(first.block.size, second.block.size))
+                if like and not office and (other_rank or not self.marked) or small and not office and (
+                        first.block.kind != "heading" and (second.block.kind == "heading" or newspaper.han(folded) <= 6)):
+                    self._open_column(first.look.text.strip(" #*"), strong=first.block.kind == "heading")
+                    kept.pop(0)
+                    continue
+            elif like and not office and following is not None and (
+                    following.label == "bullet" or newspaper.brief_column(folded)
+                    or first.block.kind != "heading" and (self.current is None or self.current.closed or self.current.brief)):
+                self._open_column(first.look.text.strip(" #*"), strong=False)
+                kept.pop(0)
+                continue
+            break
+        return kept
+
+    def _headline(self, titles: list[_Line], under: list[_Line], captions: list[_Line], following: _Line | None, j: int) -> None:
+        """Decides what a group of headline-like lines is, and does it."""
+        if following is None:
+            if captions and not (self.current and self.current.broken):         # a picture with its headline
+                self._open(titles, under)
+                self._captions(captions)
+            elif self.current is not None and not self.current.closed and len(titles) == 1 and titles[0].block.kind != "heading":
+                self.current.parts.append(("text", titles[0].look.text.strip()))
+            else:
+                self.aside += [t.block.text for t in titles]
+            return
+        if self._back(titles, following, under):
+            return
+        evidence = self._evidence(titles, under, following, j)
+        if evidence > 0:
+            self._open(titles, under)
+            self._captions(captions)
+            return
+        current = self.current
+        assert current is not None
+        for line in under:
+            self._close(line)
+        for line in titles:
+            text, folded = line.look.text.strip(" #*"), line.look.folded
+            if line.block.kind != "heading" and current.broken and (continues(line.look.text, following.look.text) >= 2 or continues(current.tail, text) >= 2) and len(titles) == 1:
+                self._append(line)                              # a piece of a sentence between two breaks
+            elif line.block.kind != "heading" and not current.broken and following.label == "text" and continues(line.look.text, following.look.text) >= 2:
+                current.parts.append(("text", line.look.text.strip()))    # a paragraph's first words, broken off
+            elif current.broken and line.block.kind != "heading":
+                current.captions.append(text)
+            elif len(titles) > 3 and line.block.kind != "heading" or len(folded) > 40:
+                current.parts.append(("text", line.look.text.strip()))    # verses, a list
+            else:
+                current.parts.append(("heading", text))
+        self._captions(captions)
+
+    def _evidence(self, titles: list[_Line], under: list[_Line], following: _Line, j: int) -> int:
+        """Above 0: the group opens a story. Each kind of evidence counts as experience with pages has it."""
+        current, first, last = self.current, titles[0], titles[-1]
+        if current is None:
+            return 9
+        if first.look.correction:
+            return 9
+        if first.look.inset:
+            return -9
+        marked = last.block.kind == "heading"
+        score = 0
+        if current.closed or current.brief:
+            score += 5
+        if following.look.lead:
+            score += 5
+        if under:
+            score += 5
+        if self.boundary:
+            score += 3
+        if len(titles) > 1:
+            score += 2 if len(titles) <= 4 else -3
+        size = max(newspaper.han(t.look.folded) for t in titles)
+        score += 1 if size >= 13 or " " in last.look.folded.strip() and size >= 8 else -1 if size <= 7 else 0
+        if marked and current.level:
+            score += 3 if first.block.level <= current.level else -3 if current.author is None else -1
+        elif not marked and self.marked:
+            score -= 2
+        if current.size and last.block.size:
+            ratio = max(t.block.size or 0 for t in titles) / current.size
+            score += 3 if ratio >= .85 else 1 if ratio >= .6 else -3
+        if current.broken:
+            score -= 2 if marked and current.level and first.block.level <= current.level else 4
+        elif not marked and len(titles) == 1 and following.label == "text" and continues(last.look.text, following.look.text) >= 2:
+            score -= 6
+        signs = self._signed_later(j)
+        if current.author is None and not current.closed:
+            score -= 2 if signs else 0
+        elif current.author is not None and not current.closed:
+            score += 2 if signs else 0
+        if not current.parts:
+            score -= 2
+        return score
+
+    def _signed_later(self, j: int) -> bool:
+        """Whether the text from line j on is signed before the next headline."""
+        for line in self.lines[j:]:
+            if line.label in ("title", "column", "head"):
+                return False
+            if line.label == "byline" or line.label == "text" and bylines.closing(line.look.text):
+                return True
+        return False
+
+    # ------------------------------------------------------------ stories
+
+    def _open(self, titles: list[_Line], under: list[_Line] = (), brief: bool = False) -> Story:  # type: ignore[assignment]
+        """Begins a story; the one before waits where it was broken off."""
+        self._suspend()
+        kept = _without_umbrella(titles, self.lines)
+        self.aside += [t.block.text for t in titles if t not in kept]
+        story = Story(title=" ".join(" ".join(t.look.text.strip(" #*").split()) for t in kept), issue=self.issue, brief=brief,
+                      level=min((t.block.level for t in kept if t.block.kind == "heading"), default=0),
+                      size=max((t.block.size or 0.0 for t in kept), default=0.0))
+        story.column = self.column or None
+        if not self.strong and not brief:
+            self.column = ""
+        names = [line.look.byline.author for line in under if line.look.byline and line.look.byline.author]
+        story.author = " ".join(names) or None
+        self.done.append(story)
+        self.current, self.boundary = story, False
+        return story
+
+    def _suspend(self) -> None:
+        if self.current is not None and self.current.broken and self.current not in self.waiting:
+            self.waiting.append(self.current)
+
+    def _close(self, line: _Line) -> None:
+        """A byline on a line of its own at a story's end."""
+        current, byline = self.current, line.look.byline
+        assert byline is not None
+        if current is None:
+            self.aside.append(line.block.text)
+            return
+        if current.broken and self.waiting and not byline.sure:
+            current.parts.append(("text", line.look.text.strip()))
+            return
+        if current.author is None:
+            current.author = byline.author
+        elif byline.author and fold(byline.author) not in fold(current.author):
+            current.author = f"{current.author} {byline.author}"
+        current.closed = True
+
+    def _captions(self, captions: list[_Line]) -> None:
+        for line in captions:
+            if self.current is not None:
+                self.current.captions.append(line.look.text.strip())
+            else:
+                self.aside.append(line.block.text)
+
+    def _back(self, titles: list[_Line], following: _Line, under: list[_Line]) -> bool:
+        """上接第1版: text that carries on a story of another page, with or without its headline repeated."""
+        at = next((n for n, t in enumerate(titles) if _BACK.match(t.look.folded)), None)
+        found = _BACK.match(titles[at].look.folded) if at is not None else _BACK.match(following.look.folded)
+        if not found:
+            return False
+        story = self._left_for(found[1], titles)
+        if story is None:
+            if at is not None:
+                self.aside.append(titles.pop(at).block.text)
+            return False
+        self._suspend()
+        story.closed, story.onward = False, None
+        self.current, self.boundary = story, False
+        return True
+
+    def _left_for(self, page: str, titles: list[_Line]) -> Story | None:
+        """The story that was broken off on that page for this one."""
+        ready = [s for s in self.done if s.onward]
+        same = [s for s in ready if s.issue.page is None or _page(page) == s.issue.page]
+        heads = [fold(t.look.text).strip("# ") for t in titles]
+        named = [s for s in same or ready if any(h and (h in fold(s.title) or fold(s.title) in h) for h in heads)]
+        return (named or same or [None])[0]     # type: ignore[list-item]
+
+    # ------------------------------------------------------------ text
+
+    def _body(self, i: int) -> None:
+        line = self.lines[i]
+        current = self.current
+        if line.label == "bullet" and self._is_brief(i):
+            self._open([], brief=True)
+        elif line.label == "text" and newspaper.brief_column(self.column) and (current is None or not current.brief or not current.broken) and (
+                self.boundary or current is not None and (current.closed or current.brief)):
+            self._open([], brief=True)
+        elif line.label == "text":
+            back = _BACK.match(line.look.folded)
+            if back and self._back([], line, []):
+                pass
+            elif current is None:
+                self._open([])
+            elif self._goes_on(current, line):
+                pass
+            elif self._resumes(line):
+                pass
+            elif current.closed and current.parts or self.boundary and self.column and not current.broken and current.parts or (
+                    line.look.lead and current.parts and not current.broken):
+                self._open([])
+        elif current is None or current.closed and current.parts:
+            self._open([])
+        self._append(line)
+        self.boundary = False
+
+    def _is_brief(self, i: int) -> bool:
+        """Whether a line with a bullet is a brief of its own, not an item of the story's list."""
+        if newspaper.brief_column(self.column):
+            return True
+        ended = self.current is None or self.current.closed or self.current.brief
+        return ended and len(self.lines[i].look.text) >= 25
+
+    def _goes_on(self, current: Story, line: _Line) -> bool:
+        """Whether text belongs to the story that is being read."""
+        if current.closed or line.look.lead and current.parts and not current.broken:
+            return False
+        if not current.parts:
+            return True
+        here = continues(current.tail, line.look.text) if current.broken else 0
+        if self.waiting and self.waiting[-1] is not current:
+            there = continues(self.waiting[-1].tail, line.look.text)
+            if not current.broken and there >= 2 or current.broken and there > here + 1:
+                return False
+        return not (self.boundary and self.column and not current.broken)
+
+    def _resumes(self, line: _Line) -> bool:
+        """Takes up the story that waits for the rest of its sentence: the one that fits best, else the latest."""
+        if not self.waiting or line.look.lead or self.boundary and self.column:
+            return False
+        scores = [(continues(s.tail, line.look.text), n) for n, s in enumerate(self.waiting)]
+        best, n = max(scores)
+        if best < 0 or best < 2 and self.current is not None and not self.current.closed:
+            return False
+        story = self.waiting[n] if best >= 2 else self.waiting[-1]
+        self._suspend()
+        self.waiting.remove(story)
+        self.current = story
+        return True
+
+    def _append(self, line: _Line) -> None:
+        """Adds a line's text to the current story, joined where the paragraph before it was broken."""
+        story = self.current
+        assert story is not None
+        text = line.look.text.strip()
+        if line.label == "bullet" and story.brief:
+            text = newspaper.without_bullet(text)
+        kind = {"table": "table", "list": "list"}.get(line.label, "text")
+        if kind == "text":
+            back = _BACK.match(fold(text))
+            if back:
+                text = text[back.end():]
+            onward = _ONWARD.search(fold(text))
+            if onward:
+                story.onward, text = _page(onward[1]), text[:onward.start()].rstrip()
+            lead, named = bylines.leading(text)
+            if named and not story.author and not any(k == "text" for k, _ in story.parts):
+                story.author = named.author
+        if kind == "text" and story.broken and not line.look.lead and (line.label == "text" or line.label == "title"):
+            story.parts[-1] = ("text", _joined(story.tail, text))
+        elif text:
+            story.parts.append((kind, text))
+        if story in self.waiting:
+            self.waiting.remove(story)
+        if kind == "text" and story.parts:
+            byline = bylines.closing(story.parts[-1][1])
+            if byline:
+                story.closed = True
+                if not story.author:
+                    story.author = byline.author
+            if bylines.biography(text):
+                story.closed = True
+            if story.onward or newspaper.correction(story.title) and newspaper.corrected(story.parts[-1][1]):
+                story.closed = True
+
+    def _finish(self, story: Story) -> None:
+        """A picture with its caption alone is a story whose text is the caption."""
+        if not story.parts and story.captions:
+            story.parts = [("text", c) for c in story.captions]
+            story.captions = []
+            signed = re.search(r"([\u3400-\u9fff·]{2,4}(?:\s+[\u3400-\u9fff·]{2,4})*\s*摄影?)\s*[)）]?$", fold(story.parts[-1][1]))
+            if signed and not story.author:
+                story.author = story.parts[-1][1][signed.start(1):signed.end(1)]
+
+
+def _without_umbrella(titles: list[_Line], lines: list[_Line]) -> list[_Line]:
+    """Leaves out a headline above the story's own that spans the next stories too: they are marked as it is not."""
+    if len(titles) < 2 or titles[0].block.kind != "heading" or titles[1].block.kind != "heading":
+        return titles
+    over, own = titles[0].block.level, titles[1].block.level
+    if over >= own:
+        return titles
+    start, beside = lines.index(titles[1]), 1
+    for n in range(start + 1, len(lines)):
+        block = lines[n].block
+        if block.kind == "heading" and lines[n].label == "title":
+            if block.level <= over:
+                break
+            if block.level == own and any(x.look.lead or x.label == "byline" for x in lines[n + 1:n + 3]):
+                beside += 1
+    return titles[1:] if beside >= 2 else titles
+
+
+def _sizes_differ(a: float | None, b: float | None) -> bool:
+    return bool(a and b) and not .92 <= a / b <= 1.09      # type: ignore[operator]
+
+
+def _page(number: str) -> str:
+    numeral = newspaper.chinese_number(number)
+    return str(numeral) if numeral else re.sub(r"^([A-Z]?)0+(?=\d)", r"\1", number.upper())
+
+
+def _joined(tail: str, head: str) -> str:
+    """Two parts of a sentence; words of Latin letters keep a space between them."""
+    apart = tail[-1:].isascii() and tail[-1:].isalpha() and head[:1].isascii() and head[:1].isalpha()
+    return f"{tail} {head}" if apart else tail + head
