@@ -5,7 +5,11 @@ Everything is imported when it is first asked for, so that `import rag` stays li
 """
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# onnxruntime (from 1.29) reports its use to its maker as soon as it is imported, unless this stood there before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
 

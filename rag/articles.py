@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from rag import newspaper, stories
-from rag.newspaper import Head
+from rag import bylines, newspaper, stories
+from rag.newspaper import Head, iso_day
+from rag.text import fold
 from rag.types import Article, Block, Document, Section
 
 _LEAST_CAPTION = 8      # characters: shorter ones (会场) say nothing without their picture
@@ -36,6 +37,7 @@ def cut_all(document: Document) -> tuple[list[Article], list[str]]:
     for draft in drafts:
         article = draft.article(document.source)
         if not article.text.strip():
+            aside.append(draft.title)
             continue
         twin = seen.get(article.article_id, 0)
         seen[article.article_id] = twin + 1
@@ -94,14 +96,80 @@ def _page(document: Document) -> tuple[list[_Draft], list[str]]:
 # ---------------------------------------------------------------- plain documents
 
 def _plain(document: Document) -> list[_Draft]:
-    title, parts, levels = document.title, [], []
-    for block in document.blocks:
-        if block.kind == "heading" and title is None and not parts:
-            title = block.text
-        elif block.kind == "heading":
-            parts.append(("heading", block.text))
-            levels.append(block.level or 1)
+    """One article; one for each heading of the first rank where the document is clearly a collection."""
+    blocks = list(document.blocks)
+    title = document.title
+    tops = [n for n, b in enumerate(blocks) if b.kind == "heading" and b.level == 1]
+    if _is_collection(blocks, tops):
+        starts = ([0] if tops[0] else []) + tops
+        drafts = []
+        for a, b in zip(starts, [*starts[1:], len(blocks)], strict=True):
+            named = blocks[a].kind == "heading"
+            drafts.append(_whole(blocks[a].text if named else title or _name(document), blocks[a + named:b], document))
+        return [d for d in drafts if any(kind != "heading" for kind, _ in d.parts)]
+    if blocks and (blocks[0].kind == "heading" or title is None and _stands_like_a_title(blocks)) and (
+            title is None or fold(title) == fold(blocks[0].text)):
+        title = blocks.pop(0).text
+    if not blocks:          # a file of one line
+        return [_whole(_name(document), document.blocks, document)]
+    return [_whole(title or _name(document), blocks, document)]
+
+
+def _whole(title: str, blocks: Sequence[Block], document: Document) -> _Draft:
+    """The blocks as one article, with the author and date that stand under the title or in a byline at the end."""
+    author, date = document.author, document.date
+    kept = list(blocks)
+    while kept and kept[0].kind == "paragraph" and len(kept[0].text) <= 60:
+        said = _SAID.findall(kept[0].text)
+        byline = bylines.standing(kept[0].text)
+        if byline and byline.sure and byline.author:
+            author = author or byline.author
+        elif said and sum(len(name) + len(value) for name, value in said) >= .6 * len("".join(kept[0].text.split())):
+            for name, value in said:
+                if name.endswith(("作者", "记者", "撰文")):
+                    author = author or value
+                elif iso_day(value):
+                    date = date or iso_day(value)
+            if any(name.endswith(("来源", "出处")) for name, _ in said):
+                break       # where it came from stays readable
         else:
-            parts.append(("text", block.text))
-    title = title if title is not None else PurePosixPath(document.source).stem
-    return [_Draft(title, parts, document.author, document.date, column=document.column, levels=levels)]
+            break
+        kept.pop(0)
+    if kept and author is None and kept[-1].kind == "paragraph":
+        signed = bylines.standing(kept[-1].text) if len(kept) > 1 else None
+        closing = bylines.closing(kept[-1].text)
+        if signed and signed.sure and signed.author:
+            author = signed.author
+            kept.pop()
+        elif closing and closing.author:
+            author = closing.author
+    parts: list[tuple[str, str]] = []
+    levels: list[int] = []
+    for block in kept or blocks:
+        parts.append(("heading" if block.kind == "heading" else "text", block.text))
+        if block.kind == "heading":
+            levels.append(block.level or 1)
+    return _Draft(title, parts, author, date, column=document.column, levels=levels)
+
+
+_SAID = re.compile(r"(作者|记者|撰文|来源|出处|(?:发布|发表|更新)?(?:时间|日期))\s*[:：]\s*([^\s:：|｜]+(?:\s\d{1,2}:\d{2}(?::\d{2})?)?)")
+
+
+def _is_collection(blocks: Sequence[Block], tops: Sequence[int]) -> bool:
+    """Three and more texts of some length under headings of the first rank, as in a reader or a year's pieces."""
+    if len(tops) < 3:
+        return False
+    lengths = [sum(len(b.text) for b in blocks[a + 1:b]) for a, b in zip(tops, [*tops[1:], len(blocks)], strict=True)]
+    return sum(length >= 200 for length in lengths) >= .8 * len(tops)
+
+
+def _stands_like_a_title(blocks: Sequence[Block]) -> bool:
+    """A short first line without a full stop, above longer text."""
+    first = blocks[0]
+    if first.kind != "paragraph" or len(blocks) < 2 or not 2 <= len(first.text) <= 40 or first.text[-1] in "。，、；：,;:.":
+        return False
+    return max(len(b.text) for b in blocks[1:4]) > len(first.text) and not bylines.standing(first.text)
+
+
+def _name(document: Document) -> str:
+    return PurePosixPath(document.source).stem

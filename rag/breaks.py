@@ -108,28 +108,34 @@ def continues(tail: str, head: str) -> int:
 
     On news, 2 and more is reached by two thirds of the clauses that were cut in two and by 2 % of the others.
     """
+    a = fold(tail).rstrip()
+    if not a or not head.strip():
+        return 0
+    return fits(tail, head) - _ENDS_WITH.get(a[-1], 0) + (a[-1] in ",、")
+
+
+def fits(tail: str, head: str) -> int:
+    """As `continues`, where it is known already that `tail` was broken off: only what `head` and both together tell."""
     a, b = fold(tail).rstrip(), fold(head).lstrip()
     if not a or not b:
         return 0
-    score = -_ENDS_WITH.get(a[-1], 0) - _STARTS.get(b[0], 0)
+    score = -_STARTS.get(b[0], 0)
     if bylines.leading(head)[0] or b[0] in "●○▲△■□◆◇★☆":
         score -= 4
     if b[0] in ",。;:、!?)》%℃":
         score += 4
     if _opened(a) and _closes_first(b):
         score += 3
-    if _straddles(a, b):
+    if straddles(a, b):
         score += 3
-    if a[-1] in ",、" and score > -3:
-        score += 1
-    if a[-1].isdigit() and (b[0].isdigit() or re.match(r"[个人名次元万亿年月日时分岁公米千吨亩家所项处台件倍只头株]", b)):
+    if (a[-1].isdigit() or a[-1] in "两几") and (b[0].isdigit() or re.match(r"[个人名次元万亿年月日时分岁公米千吨亩家所项处台件倍只头株]", b)):
         score += 3
     if a[-1].isascii() and a[-1].isalpha() and b[0].isascii() and b[0].isalpha():
         score += 2
     return score
 
 
-def _straddles(tail: str, head: str) -> bool:
+def straddles(tail: str, head: str) -> bool:
     """Whether a word of the dictionary lies across the break: 会议要 | 求 全省."""
     from rag.text import words
 

@@ -152,7 +152,7 @@ def closing(text: str) -> Byline | None:
     ended = before[-1:] in tuple("。.!?…\"'》")
     if not ended and not role:
         return None
-    return Byline(text[found.start(1):found.end(1)].strip(), found.start(), sure=True)
+    return Byline(_spaced(text[found.start(1):found.end(1)]), found.start(), sure=True)
 
 
 def leading(text: str) -> tuple[bool, Byline | None]:
@@ -166,11 +166,11 @@ def leading(text: str) -> tuple[bool, Byline | None]:
         whole, role, named = signed(after[1])
         if whole:
             start, end = lead.end() + after.start(1), lead.end() + after.end(1)
-            return True, Byline(text[start:end].strip(), start)
+            return True, Byline(_spaced(text[start:end]), start)
     bare = _AFTER_LEAD_BARE.match(folded[lead.end():])
     if bare and signed(bare[1])[0]:
         start, end = lead.end() + bare.start(1), lead.end() + bare.end(1)
-        return True, Byline(text[start:end].strip(), start)
+        return True, Byline(_spaced(text[start:end]), start)
     return True, None
 
 
@@ -190,6 +190,15 @@ def _only_picture(words: str) -> bool:
     return bool(_PICTURES.search(words)) and not _WRITES.search(words)
 
 
+def _spaced(author: str) -> str:
+    """With a space between 记者 and the name, which the end of a line may have eaten."""
+    folded = fold(author)
+    places = [m.end(1) for m in re.finditer(rf"((?:记者|通讯员|实习生))(?=[{_HAN}·]{{2,}})", folded)]
+    for at in reversed(places):
+        author = f"{author[:at]} {author[at:]}"
+    return " ".join(author.split())
+
+
 def _printed(text: str) -> str:
     """The byline as printed, without brackets and marks around it."""
     bare = text.strip()
@@ -197,4 +206,4 @@ def _printed(text: str) -> str:
     if folded[0] in "([" and folded[-1] in ")]":
         bare, folded = bare[1:-1].strip(), folded[1:-1].strip()
     marked = _MARKED.match(folded)
-    return " ".join(bare[marked.end() if marked else 0:].split())
+    return _spaced(bare[marked.end() if marked else 0:])

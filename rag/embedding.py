@@ -112,15 +112,15 @@ class TorchEmbedder:
 
     def __init__(self, model: str, threads: int = 0) -> None:
         """Errors: ModelUnusable, ModelsNotInstalled."""
+        folder = Path(model).expanduser()
+        if folder.exists() and not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+            raise ModelUnusable(model=model, why=say("embedding.no_model_there"))
         try:
             import sentence_transformers
             import torch
             import transformers
         except ImportError as error:
             raise ModelsNotInstalled(model=model) from error
-        folder = Path(model).expanduser()
-        if folder.exists() and not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
-            raise ModelUnusable(model=model, why=say("embedding.no_model_there"))
         torch.set_num_threads(settings.threads(threads))
         transformers.utils.logging.disable_progress_bar()
         try:

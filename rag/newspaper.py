@@ -112,6 +112,22 @@ def _day(day: str) -> int:
     return chinese_number(day) or int(day)
 
 
+def iso_day(text: str | None) -> str | None:
+    """2025-02-26, 2025年2月26日, 2025/2, 2025: the ISO form of the first date in it; None where there is none."""
+    import datetime
+
+    found = re.search(r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*(3[01]|[12]\d|0?[1-9])(?!\d))?)?(?!\d)|(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)",
+                      fold(text or ""))
+    if not found:
+        return None
+    year, month, day = (found[4], found[5], found[6]) if found[4] else (found[1], found[2], found[3])
+    try:
+        datetime.date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        return None
+    return "-".join(part.zfill(2) for part in (year, month, day) if part)
+
+
 def date_in_name(name: str) -> str | None:
     """The day that a file's name states: 2024-10-16, 20241016, 2024年10月16日; None where it states none."""
     found = re.search(r"(?<![0-9a-zA-Z])((?:19|20)\d\d)([-_.年]?)(\d{1,2})([-_.月]?)(\d{1,2})日?(?![0-9a-zA-Z])", fold(name))
@@ -200,6 +216,10 @@ def pinyin(folded: str) -> int:
 
 def column_name(text: str, folded: str) -> str | None:
     """The column's name, where a line shows by itself that it is a column heading: a mark, pinyin beside it."""
+    text = re.sub(r"\s*(?:栏目|本栏目?|版面)?(?:协办|主办|主持)(?:单位)?\s*[:：].*$", "", text) if text.lstrip().startswith("▌") else text
+    latin_first = re.match(rf"^▌?\s*((?:[A-Za-z]{{1,6}}\s+)+)(?=[{_HAN}])", text)
+    if latin_first and pinyin(fold(latin_first[1])):
+        return text[latin_first.end():].strip() or None
     name, bar, latin = text.partition("|") if "|" in text else text.partition("｜")
     if bar and pinyin(fold(latin)) and han(name) >= 2:
         return _MARKS.sub("", name).strip()
@@ -207,7 +227,7 @@ def column_name(text: str, folded: str) -> str | None:
     if inline and pinyin(inline[2]) in range(han(inline[1]) - 1, han(inline[1]) + 2):
         return _as_printed(text, inline[1])
     bare = _MARKS.sub("", text).strip()
-    if bare != text.strip(" #*") and 2 <= len(bare) <= 10 and re.match(r"[▶►▷▸◆◇■★☆▌▍┃【《〈「『]", text.strip(" #*")) and re.fullmatch(rf"[{_HAN}·()、]+", fold(bare)):
+    if bare != text.strip(" #*") and 2 <= len(bare) <= (16 if text.startswith("▌") else 10) and re.match(r"[▶►▷▸◆◇■★☆▌▍┃【《〈「『]", text.strip(" #*")) and re.fullmatch(rf"[{_HAN}·()、]+", fold(bare)):
         return bare
     return None
 
@@ -276,7 +296,7 @@ def look(text: str, heading: bool = False) -> Look:
     byline = bylines.standing(text)
     lead = bylines.leading(text)[0]
     correction, inset = bool(_CORRECTION.match(folded)), bool(_INSET.match(folded))
-    head = None if byline and not re.search(r"\d版|编辑|版式", folded) else running_head(text)
+    head = None if byline and byline.sure and not re.search(r"\d版|编辑|版式", folded) else running_head(text)
     kind = None if head or byline and byline.sure and byline.author or lead else furniture(text, folded)
     caption = not heading and not lead and len(folded) <= 120 and (
         bylines.credit(text) or bool(re.match(r"^[(\[]?(?:[上下左右前后]|本版|题)?图(?:为|[一二三四五\d]?:|[1-9①②③]\s)", folded) and len(folded) <= 80))

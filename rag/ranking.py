@@ -123,8 +123,9 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
 
     out = np.zeros((n, len(FEATURES)))
     column = {name: out[:, i] for i, name in enumerate(FEATURES)}
-    _lists(column, lex, cos, total_words + total_pairs)
-    column["article_cos"][:] = _gap(art_cos)[of] if np.isfinite(art_cos).any() else -1
+    spread = max(float(np.nanstd(cos)), 1e-6) if np.isfinite(cos).any() else 1.0
+    _lists(column, lex, cos, total_words + total_pairs, spread)
+    column["article_cos"][:] = np.where(np.isnan(art_cos), -9, _gap(art_cos) / spread)[of]
     column["article_bm25"][:] = art_bm25[of] / top_bm25
     column["article_rank"][:] = art_rank[of]
     column["article_words"][:], column["article_pairs"][:] = art_words[of], art_pairs[of]
@@ -160,7 +161,7 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
     return out
 
 
-def _lists(column: Mapping[str, Floats], lex: Floats, cos: Floats, most: float) -> None:
+def _lists(column: Mapping[str, Floats], lex: Floats, cos: Floats, most: float, spread: float) -> None:
     """What the two lists say: places, distances to the best, spread, and whether they agree."""
     top = lex.max() or 1.0
     column["lex"][:], column["lex_share"][:] = lex / top, lex / (2.2 * most)
@@ -173,7 +174,6 @@ def _lists(column: Mapping[str, Floats], lex: Floats, cos: Floats, most: float) 
         for name in ("cos_z", "cos_gap", "cos_rank", "cos_spread", "cos_lead", "agree"):
             column[name][:] = -1
         return
-    spread = max(float(np.nanstd(cos)), 1e-6)
     z = np.where(known, (cos - np.nanmean(cos)) / spread, 0.0)
     filled = np.where(known, cos, -9.0)
     column["cos_z"][:], column["cos_gap"][:] = z, np.where(known, _gap(cos) / spread, 0.0)
@@ -190,12 +190,12 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _gap(values: Floats) -> Floats:
-    """Distance to the best of the others: positive for the best alone. Unknown values stay unknown (-1)."""
+    """Distance to the best of the others: positive for the best alone, 0 where nothing is known."""
     known = values[~np.isnan(values)]
     if len(known) < 2:
-        return np.where(np.isnan(values), -1.0, 0.0)
+        return np.zeros(len(values))
     second, best = np.partition(known, -2)[-2:]
-    return np.where(np.isnan(values), -1.0, np.where(values == best, best - second, values - best))
+    return np.where(np.isnan(values), 0.0, np.where(values == best, best - second, values - best))
 
 
 def _lead(values: Floats) -> float:

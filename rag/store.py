@@ -1,6 +1,6 @@
 """The library on disk: documents, their articles and passages, vectors, and the recipe they were made by.
 
-One database is the truth; SQL stands here and in its back rooms alone (tables, putting, fetching, backup). Every write is one
+One database is the truth; SQL stands here and in the back rooms (tables, putting, fetching, backup). Every write is one
 transaction with a number of its own, its `change`; the indexes catch up with "all that came after change n".
 """
 from __future__ import annotations
@@ -189,7 +189,9 @@ class Store:
                 row = c.execute(sa.select(sa.func.count(), *(sa.func.coalesce(sa.func.sum(x), 0)
                                                              for x in (d.articles, d.passages, d.written)))).one()
                 return Counts(*map(int, row))
-            some = sa.select(a.id, a.document, a.characters).join(t.documents, t.documents.c.id == a.document)
+            some = sa.select(a.id, a.document, a.characters)
+            if only.source:
+                some = some.join(t.documents, t.documents.c.id == a.document)
             some = some.where(*fetching.let_through(only))
             of = some.subquery().c
             row = c.execute(sa.select(sa.func.count(of.document.distinct()), sa.func.count(),
@@ -279,11 +281,15 @@ class Store:
 
     def allowed(self, only: Filter) -> NDArray[np.int64]:
         """Ids of the passages that a filter lets through, ascending."""
+        import numpy as np
+
         p, a = t.passages.c, t.articles.c
-        query = sa.select(p.id).order_by(p.id)
+        query = sa.select(p.id)     # sorted here: asked for an order, SQLite goes through all passages
         if only:
-            query = query.join(t.articles, a.id == p.article).join(t.documents, t.documents.c.id == a.document)
-        return self._ids(query.where(*fetching.let_through(only)))
+            query = query.join(t.articles, a.id == p.article)
+        if only.source:
+            query = query.join(t.documents, t.documents.c.id == a.document)
+        return np.sort(self._ids(query.where(*fetching.let_through(only))))
 
     # ---------------------------------------------------------------- what is derived catches up
 
@@ -311,8 +317,9 @@ class Store:
                 if full:        # the last article may go on: its rest, which came with the same change
                     last = rows[-1]
                     rows += c.execute(query.where(p.article == last.article, p.id > last.id))
-                of = fetching.by_id(c, sa.select(a.id, a.text, a.title, a.source, a.rubric, a.date, d.source.label("document"))
-                            .join(t.documents, d.id == a.document), a.id, {r.article for r in rows})
+                columns = (a.id, a.text, a.title, a.source, a.rubric, a.date, d.source.label("document"))
+                of = fetching.by_id(c, sa.select(*columns).join(t.documents, d.id == a.document), a.id,
+                                    {r.article for r in rows})
             batch = [Entry(r.id, x.text[r.start_at:r.end_at], r.heading, x.source, x.document, x.rubric, x.date,
                            x.title, r.article, r.change) for r in rows if (x := of.get(r.article))]
             if batch:
@@ -323,7 +330,8 @@ class Store:
 
     def removals(self, after: int = 0) -> NDArray[np.int64]:
         """Ids of the passages removed after a change."""
-        return self._ids(sa.select(t.removals.c.passage).where(t.removals.c.change > after).order_by(t.removals.c.passage))
+        r = t.removals.c
+        return self._ids(sa.select(r.passage).where(r.change > after).order_by(r.passage))
 
     def _ids(self, query: sa.Select[Any]) -> NDArray[np.int64]:
         import numpy as np
@@ -342,7 +350,8 @@ class Store:
             there = sa.exists().where(t.vectors.c.passage == p.id, t.vectors.c.model == number)
             query = sa.select(p.id).where(~there).order_by(p.id.desc()).limit(limit)
             ids = list(c.execute(query if before is None else query.where(p.id < before)).scalars())
-            return [(i, f"{hit.heading}\n{hit.text}" if hit.heading else hit.text) for i, hit in fetching.hits(c, ids).items()]
+            hits = fetching.hits(c, ids)
+            return [(i, f"{hit.heading}\n{hit.text}" if hit.heading else hit.text) for i, hit in hits.items()]
 
     def put_vectors(self, model: str, ids: Sequence[int], vectors: NDArray[np.float32]) -> int:
         """(n, dimension) unit vectors, replacing those there; passages that are gone meanwhile are left out.
@@ -382,7 +391,7 @@ class Store:
     def embedding_progress(self, model: str) -> tuple[int, int]:
         """(passages with a vector of this model, all passages)."""
         with self._engine.connect() as c:
-            query = sa.select(sa.func.count()).select_from(t.vectors).where(t.vectors.c.model == fetching.model(c, model))
+            query = sa.select(sa.func.count()).where(t.vectors.c.model == fetching.model(c, model))
             done = int(c.execute(query).scalar_one())
         return done, self.counts().passages
 

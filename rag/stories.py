@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rag import bylines, newspaper
-from rag.breaks import continues, unfinished
+from rag.breaks import continues, fits, unfinished
 from rag.newspaper import Head, Look, look
 from rag.text import fold
 from rag.types import Block
@@ -94,7 +94,7 @@ def _label(lines: list[_Line]) -> None:
     """What each line is, as far as its neighbours show it without knowing the stories."""
     for line in lines:
         seen, kind = line.look, line.block.kind
-        if kind in ("table", "list", "caption"):
+        if kind in ("table", "list") or kind == "caption" and not seen.furniture:
             line.label = kind
         elif seen.head:
             line.label = "head"
@@ -299,7 +299,8 @@ class _Walk:
         assert byline is not None
         if byline.sure and line.block.kind != "heading":
             # 资阳 王村 is a pair of names by its form: above a headline it is part of that
-            return not (n < last_title and not re.search(r"[()（）□■]|记者|通讯员", line.look.text) and self.current is not None and self.current.closed)
+            people = [w for w in re.split(r"[\s、]+", line.look.folded.strip()) if w]
+            return not (n < last_title and len(people) > 1 and all(map(bylines.is_person, people)) and self.current is not None and self.current.closed)
         if n < last_title or line.block.kind == "heading" or n + 1 < len(group) and group[n + 1].label == "byline":
             return False
         if n > last_title >= 0:
@@ -312,7 +313,7 @@ class _Walk:
         if current is None or current.closed or not current.parts or line.block.kind == "heading" or line.look.correction:
             return False
         if current.broken:
-            return continues(current.tail, line.look.text) >= 2
+            return fits(current.tail, line.look.text) >= 2
         return line.look.folded[-1] in "!?" and not newspaper.column_like(line.look.folded)
 
     def _is_fragment(self, titles: list[_Line], following: _Line | None) -> bool:
@@ -388,7 +389,7 @@ class _Walk:
             elif self.current is not None and not self.current.closed and len(titles) == 1 and titles[0].block.kind != "heading":
                 self.current.parts.append(("text", titles[0].look.text.strip()))
             else:
-                self.aside += [t.block.text for t in titles]
+                self.aside += [t.block.text for t in titles + under + captions]
             return
         if self._back(titles, following, under):
             return
@@ -420,15 +421,13 @@ class _Walk:
         current, first, last = self.current, titles[0], titles[-1]
         if current is None:
             return 9
-        if first.look.correction:
-            return 9
         if first.look.inset:
             return -9
+        if first.look.correction or following.look.lead:
+            return 9
         marked = last.block.kind == "heading"
         score = 0
         if current.closed or current.brief:
-            score += 5
-        if following.look.lead:
             score += 5
         if under:
             score += 5
@@ -578,22 +577,20 @@ class _Walk:
             return False
         if not current.parts:
             return True
-        here = continues(current.tail, line.look.text) if current.broken else 0
-        if self.waiting and self.waiting[-1] is not current:
-            there = continues(self.waiting[-1].tail, line.look.text)
-            if not current.broken and there >= 2 or current.broken and there > here + 1:
-                return False
+        here = fits(current.tail, line.look.text) if current.broken else 0
+        there = max((fits(s.tail, line.look.text) for s in self.waiting if s is not current), default=-9)
+        if not current.broken and there >= 3 or current.broken and there > here + 2:
+            return False
         return not (self.boundary and self.column and not current.broken)
 
     def _resumes(self, line: _Line) -> bool:
         """Takes up the story that waits for the rest of its sentence: the one that fits best, else the latest."""
         if not self.waiting or line.look.lead or self.boundary and self.column:
             return False
-        scores = [(continues(s.tail, line.look.text), n) for n, s in enumerate(self.waiting)]
-        best, n = max(scores)
-        if best < 0 or best < 2 and self.current is not None and not self.current.closed:
+        best, n = max((fits(s.tail, line.look.text), n) for n, s in enumerate(self.waiting))
+        if best < -4 or best < 3 and self.current is not None and not self.current.closed:
             return False
-        story = self.waiting[n] if best >= 2 else self.waiting[-1]
+        story = self.waiting[n] if best >= 3 else self.waiting[-1]
         self._suspend()
         self.waiting.remove(story)
         self.current = story

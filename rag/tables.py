@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,7 @@ articles = Table(
     Column("text_sha256", String(64), nullable=False),
     Column("digest", String(64), nullable=False),           # of all that was given: the same article, cut the same
     Index("articles_of_document", "document", "position"),
+    Index("articles_of_days", "last_day", "first_day"),
 )
 
 passages = Table(
@@ -124,7 +126,7 @@ def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, b
     readonly = readonly or (database.exists() and not os.access(folder, os.W_OK))
     engine = _engine(folder, readonly=readonly)
     try:
-        found = _revision(engine)
+        found = _revision(engine, folder)
         if found != REVISION:
             if readonly:
                 raise NotALibrary(library=folder) if found is None else NoPermission(path=folder)
@@ -156,10 +158,14 @@ def _ignored(name: str) -> bool:
 
 
 def _engine(folder: Path, *, readonly: bool) -> sa.Engine:
-    path = (folder / DATABASE).absolute().as_uri()
     # On a medium that can't be written there is no shared-memory file for the log: only "immutable" opens it.
     mode = "rwc" if not readonly else "ro" if os.access(folder, os.W_OK) else "ro&immutable=1"
-    engine = sa.create_engine(f"sqlite:///{path}?mode={mode}&uri=true", max_overflow=-1)
+    uri = f"{(folder / DATABASE).absolute().as_uri()}?mode={mode}"
+
+    def opened() -> sqlite3.Connection:     # by us: on its way through a URL of SQLAlchemy's a name with % is decoded twice
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+    engine = sa.create_engine("sqlite://", creator=opened, poolclass=sa.QueuePool, max_overflow=-1)
 
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None       # sqlite3's own BEGIN comes too late for IMMEDIATE and for DDL
@@ -167,7 +173,7 @@ def _engine(folder: Path, *, readonly: bool) -> sa.Engine:
         if not readonly:
             cursor.execute("PRAGMA journal_mode=WAL")
         for pragma in ("busy_timeout=10000", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000",
-                       "mmap_size=268435456"):
+                       "mmap_size=268435456", "journal_size_limit=67108864"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -228,7 +234,7 @@ def _full(folder: Path) -> bool:
         return False
 
 
-def _revision(engine: sa.Engine) -> str | None:
+def _revision(engine: sa.Engine, folder: Path) -> str | None:
     """The revision of the tables; None for a database without any (new, or left by a kill while it was made)."""
     with engine.connect() as connection:
         names = {row[0] for row in connection.exec_driver_sql(
@@ -236,7 +242,7 @@ def _revision(engine: sa.Engine) -> str | None:
         if "alembic_version" in names:
             return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
         if names or connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
-            raise NotALibrary(library=engine.url.database)
+            raise NotALibrary(library=folder)
         return None
 
 

@@ -39,6 +39,7 @@ def _fold_table() -> dict[int, str]:
             table[code] = table.get(ord(narrow), narrow)
     for a, b in zip("“”‘’「」『』﹁﹂—–―", "\"\"''\"\"''\"\"---", strict=True):
         table[ord(a)] = b
+    table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))    # half a pair, from broken JSON: no cutter takes it
     return table
 
 
@@ -177,7 +178,7 @@ _NUMBER = re.compile(
     rf"|(?P<chinese>[{_NUMERAL}]*[{_NUMERAL[:-2]}][{_NUMERAL}]*(?:点[〇零一二两三四五六七八九]+[万亿]?)?)"
 )
 # 一些、统一、十分: numerals that count nothing
-_NOT_COUNTING = re.compile(r"一(?:些|般|定|样|直|起|切|旦|致|体化?|下|边|方面)|[统同唯万专]一|十分|万一|千万(?!\d)")
+_NOT_COUNTING = re.compile(r"一(?:些|般|定|样|直|起|切|旦|致|体化?|下|边|方面)|[统同唯万专]一|十分(?![钟之])|万一|[百千万]分之|千万(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def numbers(text: str) -> list[Number]:
 
 
 def _number_matches(folded: str) -> Iterator[re.Match[str]]:
-    """As `_NUMBER.finditer`, without what counts nothing. Looks only where a numeral stands: three times as fast."""
+    """As `_NUMBER.finditer`, without what counts nothing. Looks only where a numeral stands: twice as fast."""
     done = 0
     for run in _NUMERIC.finditer(folded):
         at, end = max(done, run.start()), run.end()
@@ -241,7 +242,8 @@ def _number_matches(folded: str) -> Iterator[re.Match[str]]:
                 at += 1
                 continue
             done = at = m.end()
-            if m["arabic"] or not (_NOT_COUNTING.match(folded, max(0, m.start() - 1)) or _NOT_COUNTING.match(folded, m.start())):
+            before = max(0, m.start() - 1)
+            if m["arabic"] or not (_NOT_COUNTING.match(folded, before) or _NOT_COUNTING.match(folded, m.start())):
                 yield m
 
 

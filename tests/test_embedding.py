@@ -16,7 +16,7 @@ from rag.embedding import OnnxEmbedder, TorchEmbedder, open_embedder, prompts_fo
 from rag.errors import ModelsNotInstalled, ModelUnusable
 
 BUILTIN = settings.builtin_models() / embedding.FOLDER
-TEXTS = ["水稻怎样防治稻瘟病？", "心脏骤停后要马上做胸外按压。", "天问一号在火星着陆。", "成华区科协发布了1900余篇推文。",
+TEXTS = ["水稻怎样防治稻瘟病？", "心脏骤停后要马上做胸外按压。", "天问一号在火星着陆。", "区科协发布了1900余篇推文。",
          "地震时要躲在结实的桌子下面，护住头，等晃动停了再离开。" * 4]
 # Activations are rounded to int8 in the light path alone. Measured over 200 sentences: least .9950, mean .9971.
 CLOSE = 0.99
@@ -36,7 +36,8 @@ def test_vectors_have_unit_length_and_the_models_dimension(builtin: embedding.Em
 
 
 def test_a_question_is_nearest_to_the_passage_that_answers_it(builtin: embedding.Embedder) -> None:
-    passages = ["田间发现稻瘟病，可以喷三环唑，并控制氮肥。", "人心跳停了，旁人应立刻按压胸口、用除颤器。", "火星车祝融号行驶了一千多米。"]
+    passages = ["田间发现稻瘟病，可以喷三环唑，并控制氮肥。", "人心跳停了，旁人应立刻按压胸口、用除颤器。",
+                "火星车祝融号行驶了一千多米。"]
     asked = ["水稻得了病怎么治？", "有人心脏骤停怎么办？", "火星上的车开了多远？"]
     assert (builtin.questions(asked) @ builtin.passages(passages).T).argmax(1).tolist() == [0, 1, 2]
 
@@ -81,15 +82,16 @@ def test_length_batches_hold_every_text_once_and_stay_within_the_bound() -> None
     assert all(len(b) * max(lengths[i] for i in b) <= embedding.PIECES_AT_ONCE for b in batches)
 
 
-@pytest.mark.parametrize("content", [None, {}, {"model.json": "{}", "model.onnx": "x"}, {"config.json": "{}"}, {"modules.json": "["}])
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("content", [{}, {"model.json": "{}", "model.onnx": "x"}, {"config.json": "{}"},
+                                     {"modules.json": "["}, None])
 def test_a_folder_that_is_no_model_is_named_with_its_reason(tmp_path: Path, content: dict[str, str] | None) -> None:
     folder = tmp_path / "no-model"
     if content is not None:
         folder.mkdir()
         for name, text in content.items():
             (folder / name).write_text(text)
-    with pytest.raises(ModelUnusable) as caught, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.raises(ModelUnusable) as caught:
         open_embedder(str(folder))
     assert str(folder) in str(caught.value)
     assert caught.value.exit_code == 6
@@ -97,15 +99,16 @@ def test_a_folder_that_is_no_model_is_named_with_its_reason(tmp_path: Path, cont
 
 def test_without_torch_another_model_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelsNotInstalled):
         open_embedder(str(tmp_path))
 
 
 @pytest.mark.parametrize(("model", "question", "passage"), [
     ("intfloat/multilingual-e5-base", "query: ", "passage: "), ("BAAI/bge-m3", "", ""),
-    ("BAAI/bge-small-zh-v1.5", "为这个句子生成表示以用于检索相关文章：", ""), ("/models/Qwen3-Embedding-0.6B", None, ""),
-    ("some/other-model-zh", "", "")])
-def test_well_known_models_get_the_prompts_they_were_trained_with(model: str, question: str | None, passage: str) -> None:
+    ("BAAI/bge-small-zh-v1.5", "为这个句子生成表示以用于检索相关文章：", ""),
+    ("/models/Qwen3-Embedding-0.6B", None, ""), ("some/other-model-zh", "", "")])
+def test_well_known_models_get_the_prompts_they_learned(model: str, question: str | None, passage: str) -> None:
     given = prompts_for(model)
     assert given[1] == passage
     assert given[0] == question if question is not None else given[0].startswith("Instruct: ")
@@ -118,7 +121,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SentenceTransformer of one small layer, with no prompts of its own."""
     pytest.importorskip("sentence_transformers")
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -126,8 +129,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     letters = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted(set("".join(TEXTS) + "台湾臺灣querypassage: "))]
     cut = Tokenizer(models.WordLevel({c: i for i, c in enumerate(letters)}, unk_token="[UNK]"))
     cut.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    PreTrainedTokenizerFast(tokenizer_object=cut, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-                            model_max_length=64).save_pretrained(folder / "bert")
+    PreTrainedTokenizerFast(tokenizer_object=cut, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+                            sep_token="[SEP]", model_max_length=64).save_pretrained(folder / "bert")
     config = BertConfig(vocab_size=len(letters), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
                         intermediate_size=32, max_position_embeddings=64)
     BertModel(config).save_pretrained(folder / "bert")
@@ -146,7 +149,8 @@ def test_another_folder_opens_with_the_prompts_its_kind_needs(tiny: Path) -> Non
     assert isinstance(model, TorchEmbedder)
     assert model.dimension == 32
     assert np.allclose(np.linalg.norm(model.passages(TEXTS), axis=1), 1, atol=1e-5)
-    assert np.allclose(model.questions(["台湾"]), model._model.encode(["query: 台湾"], normalize_embeddings=True), atol=1e-5)
+    plain = model._model.encode(["query: 台湾"], normalize_embeddings=True)
+    assert np.allclose(model.questions(["台湾"]), plain, atol=1e-5)
     assert not np.allclose(model.questions(["台湾"]), model.passages(["台湾"]), atol=1e-3)
     assert np.allclose(model.questions(["臺灣"]), model.questions(["台湾"]), atol=1e-6)
 
@@ -154,7 +158,8 @@ def test_another_folder_opens_with_the_prompts_its_kind_needs(tiny: Path) -> Non
 @pytest.mark.models
 def test_a_folders_own_prompts_come_first(tiny: Path) -> None:
     model = open_embedder(str(tiny / "own"), threads=1)
-    assert np.allclose(model.passages(["台湾"]), model._model.encode(["文台湾"], normalize_embeddings=True), atol=1e-5)  # type: ignore[attr-defined]
+    assert isinstance(model, TorchEmbedder)
+    assert np.allclose(model.passages(["台湾"]), model._model.encode(["文台湾"], normalize_embeddings=True), atol=1e-5)
 
 
 @pytest.mark.models

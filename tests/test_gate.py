@@ -27,6 +27,7 @@ def kinds(sentence: str, evidence: str, **more: object) -> list[str]:
     ("白鷺灣有14種候鳥。", "白鹭湾有14种候鸟，共2360只。"),
     ("它是一种可降解的地膜。", "这种地膜可降解。"),
     ("采集了460GB数据。", "採集數據約460GB。"),
+    ("生还率下降7%至10%。", "生还率约下降7至10%。"),
 ])
 def test_the_same_said_in_other_words_is_borne_out(sentence: str, evidence: str) -> None:
     assert kinds(sentence, evidence) == []
@@ -39,6 +40,8 @@ def test_the_same_said_in_other_words_is_borne_out(sentence: str, evidence: str)
     ("地膜埋土180个月后降解。", "地膜埋土180天后降解。", "unit"),
     ("面积为120公顷。", "面积为120亩。", "unit"),
     ("生还率下降7‰。", "生还率下降7%。", "unit"),
+    ("共有12个家庭参加。", "活动在12月举行，很多家庭参加。", "unit"),
+    ("每年办3至5届。", "大赛办3至5天。", "unit"),
     ("会议在3月21日召开。", "会议在2月21日召开。", "date"),
     ("会议在2026年召开。", "会议在2024年召开。", "date"),
     ("医院部署了ChatGPT模型。", "医院部署了DeepSeek模型。", "code"),
@@ -57,6 +60,13 @@ def test_what_the_evidence_lacks_is_named(sentence: str, evidence: str, kind: st
 def test_a_fault_shows_what_stands_there_instead() -> None:
     assert gate.faults("地膜埋土180个月后降解。", "地膜埋土180天后降解。")[0] == gate.Fault("unit", "180个月", "180天")
     assert gate.faults("会议在3月召开。", "会议在2月召开。")[0] == gate.Fault("date", "3月", "2月")
+
+
+def test_a_number_alone_is_given_the_unit_of_its_evidence() -> None:
+    assert gate.with_unit("12", "12月的事故造成12人死亡。") == "12人"
+    assert gate.with_unit("12。", "事故造成12人死亡。") == "12人"
+    assert gate.with_unit("12", "号码是12。") == "12"
+    assert gate.with_unit("死亡12", "事故造成12人死亡。") == "死亡12"
 
 
 def test_figures_dates_and_names_are_hard_and_words_are_not() -> None:

@@ -1,6 +1,8 @@
 """An article becomes passages: whole sentences, none lost, never across a heading."""
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +29,7 @@ def test_every_passage_is_a_span_of_its_article_and_nothing_is_lost(text: str, s
     for p in passages:
         assert text[p.start:p.end] == p.text
         assert p.text.strip() == p.text != ""
-    assert all(a.end <= b.start for a, b in zip(passages, passages[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(passages))
     covered = "".join(p.text for p in passages)
     assert "".join(covered.split()) == "".join(text.split())
 

@@ -293,13 +293,15 @@ import sqlalchemy
 begun = time.process_time()
 from rag.store import Store
 Store.open(Path(sys.argv[1])).counts()
-print(time.process_time() - begun, *({"alembic", "numpy", "faiss", "tantivy", "opencc", "filelock"} & sys.modules.keys()))
+spent = time.process_time() - begun
+print(spent, *({"alembic", "numpy", "faiss", "tantivy", "opencc", "filelock"} & sys.modules.keys()))
 """
 
 
 def test_opening_a_current_library_reads_no_alembic_and_little_else(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
-    done = subprocess.run([sys.executable, "-c", OPENER, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", OPENER, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     seconds, *loaded = done.stdout.split()
     assert loaded == []
     assert float(seconds) < 0.25, "about 0.03 on an idle machine"
@@ -313,6 +315,25 @@ def test_migrations_make_the_tables_of_this_version(store: Store) -> None:
     with store._engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
     assert ScriptDirectory(str(Path(tables.__file__).parent / "migrations")).get_heads() == [tables.REVISION]
+
+
+@pytest.mark.parametrize("name", ["资料 库", "a?b#c%20d", "100%", "a&mode=ro", "…/深/处"])
+def test_a_library_lies_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    with Store.open(tmp_path / name) as store:
+        put(store, "甲。")
+    assert (tmp_path / name / "library.db").is_file()
+    with Store.open(tmp_path / name, readonly=True) as store:
+        assert store.counts().articles == 1
+
+
+def test_a_library_can_be_copied_and_moved(store: Store, tmp_path: Path) -> None:
+    put(store, "甲。")
+    store.close()
+    shutil.copytree(store.folder, tmp_path / "copy")
+    store.folder.rename(tmp_path / "moved")
+    for folder in (tmp_path / "copy", tmp_path / "moved"):
+        with Store.open(folder, create=False) as other:
+            assert put(other, "甲。", "乙。", sha="2").status == "replaced"
 
 
 def test_what_is_no_library_is_not_made_into_one(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import urllib.request
 import venv
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -85,19 +86,59 @@ def unpacked_metadata(wheel: Path, folder: Path) -> Path:
         return Path(archive.extract(names[0], folder)).parent
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> dict[str, str]:
-    """An environment of variables without a trace of this checkout, and with a library of its own."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
-    return environment | {"RAG_LIBRARY": str(tmp_path / "library"), "PYTHONUTF8": "1"}
+@dataclass(frozen=True)
+class Elsewhere:
+    """The installed programs, run in an empty folder of a home of their own."""
+
+    programs: Path
+    home: Path
+
+    @property
+    def library(self) -> Path:
+        return self.home / "library"
+
+    def environment(self) -> dict[str, str]:
+        """Variables without a trace of this checkout. Nor does one say that this is CI, or offline: some packages
+        report their use only where they are not told so."""
+        left_out = re.compile(r"PYTHON|VIRTUAL_ENV|RAG_|XDG_|CI$|HF_|TRANSFORMERS_|GRADIO_|ORT_")
+        kept = {name: value for name, value in os.environ.items() if not left_out.match(name)}
+        return kept | {"HOME": str(self.home), "RAG_LIBRARY": str(self.library), "PYTHONUTF8": "1"}
+
+    def start(self, log: Path, *words: str) -> subprocess.Popen[bytes]:
+        with log.open("wb") as file:
+            return subprocess.Popen(
+                [self.programs / "rag", *words],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+                cwd=self.home / "work",
+            )
+
+    def run(self, *words: str, program: str = "rag") -> str:
+        done = subprocess.run(
+            [self.programs / program, *words],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env=self.environment(),
+            cwd=self.home / "work",
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
-def run(installed: Path, environment: dict[str, str], *words: str | Path) -> str:
-    done = subprocess.run(
-        [installed / "rag", *words], capture_output=True, text=True, encoding="utf-8", env=environment, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def elsewhere(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+    home = tmp_path_factory.mktemp("elsewhere")
+    (home / "work").mkdir()
+    return Elsewhere(installed, home)
+
+
+@pytest.fixture(scope="module")
+def receipts(elsewhere: Elsewhere) -> list[dict[str, object]]:
+    """The sample articles are in the library; what was said of each."""
+    return [json.loads(line) for line in elsewhere.run("add", "--sample", "--json").splitlines()]
 
 
 def test_the_wheel_holds_what_the_product_needs(wheel: Path) -> None:
@@ -110,42 +151,41 @@ def test_the_wheel_holds_what_the_product_needs(wheel: Path) -> None:
     assert not [name for name in names if re.match(r"tests/|scripts/|rag/embeddings/\w+\.py$", name)]
 
 
-def test_it_is_the_wheel_that_runs_and_no_extra_is_there(installed: Path, elsewhere: dict[str, str]) -> None:
+def test_it_is_the_wheel_that_runs_and_no_extra_is_there(elsewhere: Elsewhere) -> None:
     where = "import rag, importlib.util as u; print(rag.__file__, u.find_spec('torch'), u.find_spec('pytest'))"
-    printed = subprocess.run([installed / "python", "-c", where], capture_output=True, text=True, env=elsewhere).stdout
-    assert printed.split() == [str(next(installed.parent.glob("lib/*/site-packages/rag/__init__.py"))), "None", "None"]
+    (packages,) = elsewhere.programs.parent.glob("lib/*/site-packages")
+    assert elsewhere.run("-c", where, program="python").split() == [str(packages / "rag/__init__.py"), "None", "None"]
 
 
-def test_it_says_its_version(installed: Path, elsewhere: dict[str, str]) -> None:
+def test_it_says_its_version(elsewhere: Elsewhere) -> None:
     import rag
 
-    assert run(installed, elsewhere, "--version").strip() == f"rag {rag.__version__}"
+    assert elsewhere.run("--version").strip() == f"rag {rag.__version__}"
 
 
-def test_it_answers_from_the_sample_library(installed: Path, elsewhere: dict[str, str]) -> None:
-    receipts = [json.loads(line) for line in run(installed, elsewhere, "add", "--sample", "--json").splitlines()]
+def test_it_adds_the_sample_library(elsewhere: Elsewhere, receipts: list[dict[str, object]]) -> None:
     assert len(receipts) >= 40
     assert {receipt["status"] for receipt in receipts} == {"added"}
-    reply = json.loads(run(installed, elsewhere, "ask", "给成人做胸外按压，要按多深？", "--json"))
+    assert json.loads(elsewhere.run("check", "--json"))["whole"]
+
+
+def test_it_answers_with_words_of_the_article(elsewhere: Elsewhere, receipts: list[dict[str, object]]) -> None:
+    reply = json.loads(elsewhere.run("ask", "给成人做胸外按压，要按多深？", "--json"))
     assert not reply["refused"]
     assert "5至6厘米" in reply["answer"]
+    assert reply["citations"]
     for citation in reply["citations"]:
-        article = json.loads(run(installed, elsewhere, "show", citation["article_id"], "--json"))
+        article = json.loads(elsewhere.run("show", citation["article_id"], "--json"))
         assert article["text"][citation["start"] : citation["end"]] == citation["quote"]
-    check = json.loads(run(installed, elsewhere, "check", "--json"))
-    assert check["whole"]
 
 
 @contextlib.contextmanager
-def serving(installed: Path, environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
+def serving(elsewhere: Elsewhere, log: Path) -> Iterator[str]:
     """The address of a chat that runs until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path / "serve.log"
-    with log.open("w") as file:
-        server = subprocess.Popen([installed / "rag", "serve", "--sample", "--port", str(port)], env=environment,
-                                  stdout=file, stderr=subprocess.STDOUT)  # fmt: skip
+    server = elsewhere.start(log, "serve", "--sample", "--port", str(port))
     address = f"http://127.0.0.1:{port}/"
     try:
         until = time.monotonic() + 120
@@ -165,8 +205,11 @@ def serving(installed: Path, environment: dict[str, str], tmp_path: Path) -> Ite
             server.wait()
 
 
-def test_it_serves_the_chat(installed: Path, elsewhere: dict[str, str], tmp_path: Path) -> None:
-    with serving(installed, elsewhere, tmp_path) as address, urllib.request.urlopen(address, timeout=30) as page:
+def test_it_serves_the_chat(elsewhere: Elsewhere, receipts: list[dict[str, object]], tmp_path: Path) -> None:
+    with (
+        serving(elsewhere, tmp_path / "serve.log") as address,
+        urllib.request.urlopen(address, timeout=30) as page,
+    ):
         assert page.status == 200
         html = page.read().decode("utf-8")
     assert "gradio" in html
@@ -175,9 +218,8 @@ def test_it_serves_the_chat(installed: Path, elsewhere: dict[str, str], tmp_path
     assert not outside, f"the page asks other hosts: {outside}"
 
 
-def test_nothing_is_written_outside_the_library(installed: Path, elsewhere: dict[str, str], users_data: Path) -> None:
-    run(installed, elsewhere, "add", "--sample")
-    run(installed, elsewhere, "ask", "给成人做胸外按压，要按多深？")
-    assert not list(Path.cwd().iterdir())
-    written = [p for p in users_data.rglob("*") if p.is_file()]
-    assert not written, f"{written}"
+def test_nothing_was_written_outside_the_library(elsewhere: Elsewhere, receipts: list[dict[str, object]]) -> None:
+    """After all of the above; an identity that some package keeps for its reports would stand in the home."""
+    elsewhere.run("ask", "给成人做胸外按压，要按多深？")
+    written = [p for p in elsewhere.home.rglob("*") if p.is_file() and not p.is_relative_to(elsewhere.library)]
+    assert not written, "\n".join(map(str, written))

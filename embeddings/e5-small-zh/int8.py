@@ -53,7 +53,10 @@ class Int8Bert:
 
     @staticmethod
     def load(path: str) -> object:
-        from sentence_transformers.models import Transformer
+        try:
+            from sentence_transformers.sentence_transformer.modules import Transformer
+        except ImportError:     # before sentence-transformers 6
+            from sentence_transformers.models import Transformer
 
         folder = Path(path).parent
         with tempfile.TemporaryDirectory() as work:

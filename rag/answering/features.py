@@ -4,12 +4,9 @@ Everything is counted over folded text. Nothing here depends on scores of retrie
 """
 from __future__ import annotations
 
-import gzip
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +16,7 @@ from rag import text as t
 from rag.answering import spans
 from rag.answering.candidates import Candidate, cells, neighbours
 from rag.question import Question, content
+from rag.ranking import Weights
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
@@ -31,27 +29,6 @@ NAMES = (
     "numbers", "missing", "top_terms_up", *KINDS,
 )
 EMBEDDED = 20       # sentences that are compared by meaning; each costs about 4 ms
-
-
-@cache
-def _frequencies(folder: Path) -> tuple[dict[str, float], float]:
-    """Rarity of words by their share of news articles: word → 0–1, and that of a word which is not listed."""
-    rarity: dict[str, float] = {}
-    with gzip.open(folder / "words.txt.gz", "rt", encoding="utf-8") as lines:
-        articles = int(next(lines))
-        whole = math.log(articles)
-        for line in lines:
-            count, _, words = line.rstrip("\n").partition("\t")
-            rarity.update(dict.fromkeys(words.split(), math.log(articles / int(count)) / whole))
-    return rarity, 0.85
-
-
-class Rarity:
-    def __init__(self, folder: Path) -> None:
-        self._of, self._unknown = _frequencies(folder)
-
-    def __call__(self, word: str) -> float:
-        return self._of.get(word, self._unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +65,7 @@ _EXPLAINS = ("指", "即", "就是", "称为", "是一", "是指", "简称", "�
 _COUNTS = ("一是", "二是", "三是", "一要", "二要", "首先", "其次", "第一", "第二", "包括", "分别", "等", "、", "建议", "应", "要")
 
 
-def judge(question: Question, candidates: Sequence[Candidate], rarity: Rarity, embedder: Embedder | None) -> Judged:
+def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights, embedder: Embedder | None) -> Judged:
     """The numbers of every candidate, among these candidates."""
     n = len(candidates)
     table = np.zeros((n, len(NAMES)), np.float32)
@@ -96,13 +73,18 @@ def judge(question: Question, candidates: Sequence[Candidate], rarity: Rarity, e
         return Judged(table, ())
     asked = t.fold(question.text)
     bare = "".join(w for w, _ in content(question.text))
-    weight = {w: x * (0.3 + rarity(w)) for w, x in question.terms}
+    weight = {w: x * (0.3 + weigh(w) / weigh.rare) for w, x in question.terms}
     said = [w for w, x in question.terms if w in asked and x > 0]
     own = [w for w in said if w in t.fold(question.asked)] or said
     spoken = [w for w, _ in question.terms if w not in asked]
     must = list(question.must)
     asked_pairs = _pairs(bare) or _pairs(asked)
-    pair_weight = {p: 1.0 for p in asked_pairs}
+    pair_weight = {p: weigh(p) for p in asked_pairs}
+    all_pairs = sum(pair_weight.values()) or 1.0
+
+    def shared(pairs: set[str]) -> float:
+        return sum(pair_weight[p] for p in asked_pairs & pairs) / all_pairs
+
     want = spans.need(question)
     focus = _focus(question, said)
     around = neighbours(candidates)
@@ -132,8 +114,8 @@ def judge(question: Question, candidates: Sequence[Candidate], rarity: Rarity, e
         put("must", sum(m in s for m in must) / len(must) if must else 1.0)
         put("must_passage", sum(m in passage for m in must) / len(must) if must else 1.0)
         pairs = _pairs(s)
-        put("pairs", len(asked_pairs & pairs) / max(1, len(asked_pairs)))
-        put("pairs_around", len(asked_pairs & (pairs | _pairs(before) | _pairs(after) | _pairs(heading))) / max(1, len(asked_pairs)))
+        put("pairs", shared(pairs))
+        put("pairs_around", shared(pairs | _pairs(before) | _pairs(after) | _pairs(heading)))
         put("common_run", _run(bare[:60], s[:240]) / max(1, min(len(bare), 60)))
         put("focus", _share(focus, s, dict.fromkeys(focus, 1.0)) if focus else 0.5)
         span = spans.best(want, question, _shown(c))

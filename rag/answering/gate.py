@@ -20,6 +20,8 @@ HARD: frozenset[FaultKind] = frozenset({"number", "unit", "date", "code", "quote
 # Share of a sentence's content words that must stand in its evidence. On the shared development sentences honest
 # paraphrases hold .58 and more, sentences beside another article's text .53 and less.
 MOST = 0.55
+# The same for each of its longer clauses: .44 and more in honest ones; what a model strings together has less.
+CLAUSE, LONGER = 0.4, 6     # share; characters of content
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,18 @@ _SAME = [
 _UNIT = {unit: group.split()[0] for group in _SAME for unit in group.split()}
 _UNIT_AT = re.compile("|".join(sorted(map(re.escape, _UNIT), key=len, reverse=True)))
 _ABOUT = re.compile(r"[余多几来](?P<times>[万亿]*)")
+_COUNTED = re.compile(
+    rf"[余多几来]?(?P<unit>{_UNIT_AT.pattern}|[篇个条件项家支种座台架艘辆套场期册本张份所处幢栋间队组])")
+_TO = re.compile(r"\s*(?:至|到|~|-+)\s*\d")
+_DATED = ("年", "月", "日")
 _MEASURED = set(_UNIT.values()) - {"人", "人次", "只", "棵", "次", "届", "版", "级", "楼", "时", "角"}
 
 
 def quantities(text: str) -> Iterator[Quantity]:
-    """The figures of a text. One that only introduces a noun (一种, 一个) is none."""
+    """The figures of a text, the last one first. One that only introduces a noun (一种, 一个) is none."""
     folded = t.fold(text)
-    for number in t.numbers(folded):
+    ranged = ""                     # the unit of a range stands behind its second number: 3至5天
+    for number in reversed(t.numbers(folded)):
         value, end = number.value, number.end
         if number.text == "百" and folded.startswith("分之", end):
             continue
@@ -82,23 +89,49 @@ def quantities(text: str) -> Iterator[Quantity]:
             value, kind, end = value * 10, "%", end + 1
         elif folded[:number.start].endswith("百分之"):
             kind = "%"
+        if not kind and _TO.match(folded, end):
+            kind = ranged
+        ranged = kind
         if number.text == "一" and kind not in _MEASURED:   # 一种, 办了一次, 第一 (see _STRONG)
             continue
         yield Quantity(round(value, 6), kind, text[number.start:unit.end() if unit else end])
+
+
+def with_unit(sentence: str, evidence: str) -> str:
+    """A sentence that is a number and no more, with the unit that the evidence gives it: 12 → 12人, 1900 → 1900余篇."""
+    numbers = t.numbers(sentence)
+    if len(numbers) != 1 or _NOT_WORD.sub("", sentence.replace(numbers[0].text, "", 1)):
+        return sentence
+    folded, dated = t.fold(evidence), sentence
+    for number in t.numbers(folded):
+        unit = _COUNTED.match(folded, number.end)
+        if unit and math.isclose(number.value, numbers[0].value, rel_tol=1e-9):
+            said = evidence[number.start:unit.end()]
+            if _UNIT.get(unit["unit"]) not in _DATED:
+                return said
+            dated = said
+    return dated
+
+
+def _same_unit(said: Quantity, there: Quantity) -> bool:
+    """A figure without a known unit fits any but a date: 12个家庭 is not proved by 12月."""
+    if not said.unit:
+        return there.unit not in _DATED
+    return not there.unit or there.unit == said.unit
 
 
 def years_of(date: str | None, before: str) -> frozenset[float]:
     """The years a sentence stands in: that of its article's date, and the one its text named last before it."""
     named = [q.value for q in quantities(before) if q.unit == "年" and 1000 <= q.value <= 2999]
     dated = [float(date[:4])] if date and date[:4].isdigit() else []
-    return frozenset([*dated, *named[-1:]])
+    return frozenset([*dated, *named[:1]])
 
 
 def _figures(sentence: str, evidence: str, years: Collection[float]) -> Iterator[Fault]:
     there = list(quantities(evidence))
     for said in quantities(sentence):
         alike = [q for q in there if math.isclose(q.value, said.value, rel_tol=1e-9)]
-        if any(not q.unit or not said.unit or q.unit == said.unit for q in alike):
+        if any(_same_unit(said, q) for q in alike):
             continue
         if said.unit == "年" and said.value in years:
             continue
@@ -181,9 +214,12 @@ _STRONG = {
 }
 
 
-def has_content(sentence: str) -> bool:
-    """Whether it says anything that evidence could bear out."""
-    return any(_counts(word, tag) for word, tag in _tagged(sentence))
+_CLAUSES = re.compile(r"[，,；;：:]")
+
+
+def length(sentence: str) -> int:
+    """Characters of content: what evidence could bear out."""
+    return sum(len(word) for word, tag in _tagged(sentence) if _counts(word, tag))
 
 
 def _counts(word: str, tag: str) -> bool:
@@ -192,7 +228,11 @@ def _counts(word: str, tag: str) -> bool:
 
 def coverage(sentence: str, evidence: str) -> float:
     """Share, by length, of the sentence's content words that stand in the evidence; half of it for their characters."""
-    there = t.fold(evidence)
+    return _held(sentence, t.fold(evidence))[0]
+
+
+def _held(sentence: str, there: str) -> tuple[float, float]:
+    """The coverage and the length of the content."""
     values = {number.value for number in t.numbers(there)}
     whole = held = 0.0
     for word, tag in _tagged(sentence):
@@ -203,7 +243,7 @@ def coverage(sentence: str, evidence: str) -> float:
             held += len(word)
         else:
             held += 0.5 * sum(c in there for c in word)
-    return held / whole if whole else 0.0
+    return (held / whole if whole else 0.0), whole
 
 
 def _polarity(sentence: str, evidence: str) -> Iterator[Fault]:
@@ -231,6 +271,7 @@ def faults(sentence: str, evidence: str, *, around: str = "", years: Collection[
     found += [*_figures(plain, evidence, years), *_codes(sentence, there), *_names(sentence, there),
               *_polarity(sentence, near), *_claims(t.fold(sentence), near)]
     share = coverage(sentence, there)
-    if share < MOST:
+    clauses = [_held(clause, there) for clause in _CLAUSES.split(sentence)]
+    if share < MOST or any(part < CLAUSE for part, length in clauses if length >= LONGER):
         found.append(Fault("words", f"{share:.2f}"))
     return found

@@ -20,8 +20,10 @@ ROOM = 48               # tokens that a chat template may add
 MAX_BLOCKS = 6
 SHORT_ANSWER, LONG_ANSWER = 120, 360    # tokens an answer may have
 
-ASK = "请根据下面的资料回答问题，只写资料里有的内容。"
-FORM = {True: "请用一句完整的话直接回答，写出具体的数字、名字或日期。", False: "请用几句话回答，讲清楚要点。"}
+# Chosen with Qwen2.5-Coder-0.5B-Instruct on 12 questions over news (development data), same evidence: asked for the
+# article's own words 11 right; asked without any form 9; asked for "a concrete figure, name or date" 8, some made up.
+ASK = "请从下面的资料里找出回答问题的内容，尽量用资料里的原话回答。"
+FORM = {True: "用一句完整的话回答。", False: "用几句话回答。"}     # by question.wants_short
 TALK = "此前的对话：\n{turns}\n\n"
 WHOLE = "{ask}{form}\n\n资料：\n{evidence}\n\n{talk}问题：{question}"
 

@@ -20,6 +20,7 @@ from rag.types import Evidence, Hit
 _LOOKED_AT = 6          # places that are held against a sentence
 _HINT = 0.1             # what a marker that the model wrote adds to a place
 _QUESTION = 0.1         # what the question's words add: they tell places apart where a sentence is a bare figure
+_BARE, _ASKED = 6, 0.4  # a sentence with less content is a bare fact: its place must speak of what was asked
 _SOME = 0.3             # share of its words below which a sentence has nothing to do with a place
 _CLAUSE = re.compile(r"[，,；;]")
 _MOST_PLACES = 3        # that one sentence cites
@@ -32,6 +33,7 @@ class Evident:
         self._number = {id(hit): n for n, hit in enumerate(hits, 1)}
         self._places = [c for c in gather(hits) if not orders(c.text)]
         self._words = [frozenset(t.tokens(c.text)) for c in self._places]
+        self._question = question.text
         self._asked = frozenset(t.tokens(question.text))
         seen: dict[str, int] = {}
         for words in self._words:
@@ -49,20 +51,25 @@ class Evident:
         """
         ranked = self._ranked(sentence, hints)
         doubtful: Evidence | None = None
+        bare = gate.length(sentence) < _BARE
         for evidence in self._choices(ranked):
             found = self._faults(sentence, evidence)
+            if not found and bare and gate.coverage(self._question, self._around(evidence)) < _ASKED:
+                continue
             if not found:
-                return Said(sentence, (evidence,))
+                return Said(gate.with_unit(sentence, evidence.text), (evidence,))
             if doubtful is None and [f.kind for f in found] == ["words"] and float(found[0].said) >= _SOME:
                 doubtful = evidence
         return self._by_clauses(sentence, hints) or (Said(sentence, (doubtful,), False) if doubtful else None)
 
     def known(self, tip: str) -> str:
         """An unfinished sentence up to its first figure that stands nowhere in the passages, or may be half of one."""
-        for figure in gate.quantities(tip):
-            at = tip.find(figure.said)
+        end = len(tip)
+        for figure in gate.quantities(tip):     # from the last to the first
+            at = tip.rfind(figure.said, 0, end)
             if figure.value not in self._figures or at + len(figure.said) == len(tip):
-                return tip[:at]
+                tip = tip[:at]
+            end = at
         return tip
 
     def _ranked(self, sentence: str, hints: Sequence[int]) -> list[Candidate]:
@@ -101,10 +108,14 @@ class Evident:
         return Evidence(c.hit, start, end, c.hit.text[start - c.hit.start:end - c.hit.start], 1.0)
 
     def _faults(self, sentence: str, evidence: Evidence) -> list[gate.Fault]:
-        hit = evidence.hit
-        above = " ".join(part for part in (hit.title, hit.heading, hit.column or "", hit.author or "") if part)
+        hit, above = evidence.hit, _above(evidence.hit)
         before = f"{above} {hit.text[:evidence.start - hit.start]}"
         return gate.faults(sentence, evidence.text, around=above, years=gate.years_of(hit.date, before))
+
+    def _around(self, evidence: Evidence) -> str:
+        """The evidence with what stands above it and before it."""
+        hit = evidence.hit
+        return f"{_above(hit)} {hit.text[:evidence.end - hit.start]}"
 
     def _by_clauses(self, sentence: str, hints: Sequence[int]) -> Said | None:
         """A sentence that joins facts from several places: each of its clauses must be proved whole by one place."""
@@ -113,7 +124,7 @@ class Evident:
             return None
         places: list[Evidence] = []
         for clause in clauses:
-            if not gate.has_content(clause):
+            if not gate.length(clause):
                 continue
             choices = places + [e for e in self._choices(self._ranked(clause, hints)) if e not in places]
             proof = next((e for e in choices if not self._faults(clause, e)), None)
@@ -122,3 +133,7 @@ class Evident:
             if proof not in places:
                 places.append(proof)
         return Said(sentence, tuple(places)) if 0 < len(places) <= _MOST_PLACES else None
+
+
+def _above(hit: Hit) -> str:
+    return " ".join(part for part in (hit.title, hit.heading, hit.column or "", hit.author or "") if part)

@@ -5,18 +5,20 @@ does not fit is left out. It is shown as text, and sources are looked up in the 
 """
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 from rag.errors import Error
-from rag.types import Citation, Filter, Hit, Nearest, Reply, Turn, Why
+from rag.types import Citation, Filter, Hit, Nearest, Reason, Reply, Turn, Why
 
 MOST_EXCHANGES = 100        # in one conversation; older ones go first
-MOST_CONVERSATIONS = 30     # kept in one browser, whose storage holds some 5 million characters
+MOST_CONVERSATIONS = 30     # kept in one browser
+MOST_CHARACTERS = 2_000_000     # of all of them: a browser's storage holds some 5 million, and keeps this encoded
 MOST_TEXT = 20_000          # characters of one string
 SHOWN_HITS = 3
 REMEMBERED = 5              # exchanges that a follow-up question may lean on
@@ -62,7 +64,7 @@ class Exchange:
     question: str
     reply: Reply | None = None
     trouble: Trouble | None = None
-    only: Filter = Filter()
+    only: Filter = field(default_factory=Filter)
     searched: int = 0                                               # articles in the library then
     references: Mapping[int, str] = field(default_factory=dict)     # GB/T 7714, by citation number
     found: tuple[Hit, ...] = ()                                     # the best passage of each of the best articles
@@ -85,9 +87,10 @@ class Exchange:
         if not question or (reply is None and not trouble):
             return None
         only = _row(row.get("only"))
+        told = Trouble(*(_text(trouble, k) for k in ("kind", "what", "remedy", "written"))) if trouble else None
         references = {int(n): _clean(text) for n, text in _row(row.get("references")).items() if str(n).isdecimal()}
         return cls(
-            question, reply, Trouble(*(_text(trouble, k) for k in ("kind", "what", "remedy", "written"))) if trouble else None,
+            question, reply, told,
             Filter(_texts(only, "source"), _texts(only, "column"), _or_none(only, "from"), _or_none(only, "to")),
             _count(row, "searched"), references, tuple(_hit(h) for h in _rows(row, "found")[:SHOWN_HITS]),
         )
@@ -110,7 +113,7 @@ class Conversation:
         return [Turn(e.question, e.reply.answer) for e in self.exchanges if e.reply is not None][-REMEMBERED:]
 
     def having(self, exchange: Exchange) -> Conversation:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(self, exchanges=(*self.exchanges, exchange)[-MOST_EXCHANGES:], at=now)
 
     def without_last(self) -> Conversation:
@@ -140,8 +143,15 @@ class Kept:
     def to_json(self) -> dict[str, Any]:
         """The current conversation counts only once something was asked in it."""
         said = ((self.current,) if self.current.exchanges else ()) + self.others
-        return {"current": self.current.key, "conversations": [
-            {"key": c.key, "at": c.at, "exchanges": [e.to_json() for e in c.exchanges]} for c in said[:MOST_CONVERSATIONS]]}
+        rows: list[dict[str, Any]] = []
+        room = MOST_CHARACTERS
+        for c in said[:MOST_CONVERSATIONS]:
+            row = {"key": c.key, "at": c.at, "exchanges": [e.to_json() for e in c.exchanges]}
+            room -= len(json.dumps(row, ensure_ascii=False))
+            if room < 0 and rows:
+                break
+            rows.append(row)
+        return {"current": self.current.key, "conversations": rows}
 
     def with_current(self, conversation: Conversation) -> Kept:
         return replace(self, current=conversation)
@@ -221,11 +231,10 @@ def _reply(value: object, question: str) -> Reply | None:
     seconds = {k: s for k in ("search", "answer", "total") if (s := _share(_row(row.get("seconds")), k)) is not None}
     conflicts = tuple((p[0], p[1]) for p in row.get("conflicts") or () if isinstance(p, list | tuple) and len(p) == 2
                       and all(isinstance(n, int) for n in p))
-    reason = _text(row, "reason")
+    reason = next((r for r in get_args(Reason) if r == row.get("reason")), None)
     return Reply(
         question, _text(row, "answer"), _or_none(row, "rewritten"), _or_none(row, "short_answer"),
-        row.get("refused") is True,
-        reason if reason in ("no_evidence", "absent_term", "false_premise", "empty_library", "unclear_question") else None,  # type: ignore[arg-type]
+        row.get("refused") is True, reason,
         _share(row, "confidence") or 0.0, tuple(map(_citation, _rows(row, "citations"))),
         tuple(map(_nearest, _rows(row, "nearest")[:5])), conflicts, _text(row, "engine"), seconds,
         stopped=row.get("stopped") is True,
@@ -248,8 +257,8 @@ def _nearest(row: Mapping[str, Any]) -> Nearest:
 def _hit(row: Mapping[str, Any]) -> Hit:
     why = _row(row.get("why"))
     return Hit(
-        0, _text(row, "article_id"), _text(row, "source"), _text(row, "title"), _count(row, "start"), _count(row, "end"),
-        _text(row, "text"), _share(row, "score") or 0.0,
+        0, _text(row, "article_id"), _text(row, "source"), _text(row, "title"), _count(row, "start"),
+        _count(row, "end"), _text(row, "text"), _share(row, "score") or 0.0,
         Why(_share(why, "lexical"), _share(why, "vector"), _share(why, "rerank"), _texts(why, "matched")),
         _or_none(row, "author"), _or_none(row, "date"), _or_none(row, "page"), _or_none(row, "column"),
     )

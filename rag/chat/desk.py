@@ -8,18 +8,23 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TypeAlias
 
 from rag import errors
 from rag.chat.background import Background
 from rag.chat.conversation import Trouble
-from rag.chat.markup import Say, answers
+from rag.chat.markup import Say
 from rag.chat.markup import library as markup
+from rag.chat.markup.troubles import trouble_card
 from rag.library import Library
 from rag.types import Article, Progress, Receipt
 
 ROWS = 20
 MOST_ROWS = 400
 GAP = 0.15      # seconds between two pictures of the progress
+
+
+News: TypeAlias = "queue.SimpleQueue[Progress | list[Receipt] | errors.Error]"
 
 
 class Desk:
@@ -40,9 +45,10 @@ class Desk:
 
     def add(self, given: object) -> Iterator[str]:
         """Progress, then receipts, for [{"path", "name"}, …] or [{"name", "fault"}, …] as the page sent them."""
+        self.uploads.mkdir(parents=True, exist_ok=True)
         folder = Path(mkdtemp(dir=self.uploads))
         paths, faults = self._received(given, folder)
-        news: queue.SimpleQueue[Progress | list[Receipt] | errors.Error] = queue.SimpleQueue()
+        news: News = queue.SimpleQueue()
         threading.Thread(target=self._add, args=(paths, folder, news), name="rag-adding", daemon=True).start()
         latest: dict[str, Progress] = {}
         while True:
@@ -54,26 +60,27 @@ class Desk:
             if isinstance(one, Progress):
                 latest[one.stage] = one
             elif isinstance(one, errors.Error):
-                yield answers.trouble_card(self.say, Trouble.of(one), last=False)
+                yield trouble_card(self.say, Trouble.of(one), last=False)
                 return
             else:
                 yield markup.receipts(self.say, [*one, *faults])
                 return
 
-    def _add(self, paths: Sequence[Path], folder: Path, news: queue.SimpleQueue[Progress | list[Receipt] | errors.Error]) -> None:
+    def _add(self, paths: Sequence[Path], folder: Path, news: News) -> None:
         """In a thread of its own: it ends what it began even where the page is closed."""
+        outcome: list[Receipt] | errors.Error
         try:
-            receipts = self.library.add(paths, progress=news.put, embed=self.background is None) if paths else []
-            if self.background is not None:
-                self.background.wake()
-            news.put(receipts)
+            outcome = self.library.add(paths, progress=news.put, embed=self.background is None) if paths else []
         except errors.Error as error:
-            news.put(error)
+            outcome = error
         except Exception as error:
             logging.getLogger("rag.chat").debug("while adding", exc_info=True)
-            news.put(errors.Error(detail=type(error).__name__))
+            outcome = errors.Error(detail=type(error).__name__)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        if self.background is not None:
+            self.background.wake()
+        news.put(outcome)
 
     def _received(self, given: object, folder: Path) -> tuple[list[Path], list[Receipt]]:
         """The files that really were sent, moved under their own names; a refusal for each that was not."""
@@ -89,7 +96,8 @@ class Desk:
             elif fault not in ("too_large", "not_sent", "too_many") and not self._was_sent(path):
                 fault = "not_sent"
             if fault:
-                faults.append(Receipt(name, "refused", self.say(f"chat.trouble.{fault}", mb=markup.MEGABYTES, n=markup.FILES_AT_ONCE)))
+                why = self.say(f"chat.trouble.{fault}", mb=markup.MEGABYTES, n=markup.FILES_AT_ONCE)
+                faults.append(Receipt(name, "refused", why))
                 continue
             place = folder / str(i)
             place.mkdir()
@@ -98,7 +106,8 @@ class Desk:
 
     def _was_sent(self, path: Path) -> bool:
         """A page may name any path: only files in the folder of uploads are touched."""
-        return path.is_absolute() and path.resolve().is_relative_to(self.uploads.resolve()) and path.is_file() and not path.is_symlink()
+        inside = path.is_absolute() and path.resolve().is_relative_to(self.uploads.resolve())
+        return inside and path.is_file() and not path.is_symlink()
 
     # ---------------------------------------------------------------- looking, removing
 
@@ -126,4 +135,4 @@ class Desk:
         try:
             return markup.removed(self.say, self.library.remove([str(article_id)[:200]]))
         except errors.Error as error:
-            return answers.trouble_card(self.say, Trouble.of(error), last=False)
+            return trouble_card(self.say, Trouble.of(error), last=False)

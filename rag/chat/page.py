@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"    # read while gradio is imported: no request leaves the host
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-import gradio as gr  # noqa: E402
+import gradio as gr
 
 from rag.chat import reader as reading
 from rag.chat.background import Background
 from rag.chat.conversation import Kept
 from rag.chat.desk import ROWS, Desk
-from rag.chat.markup import Say, esc, pages
+from rag.chat.markup import Say, el, pages
 from rag.chat.markup import library as shelves
 from rag.chat.reader import Reader, Runs
 from rag.library import Library
+from rag.types import Filter
 from rag.words import catalogue, say
 
 MOST_SOURCES = 300      # offered in the filter; others can be typed
@@ -33,31 +34,17 @@ window.ragSend = (name, detail) => trigger(name, detail || {});
 /* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' 'shelf' */
 document.dispatchEvent(new Event("rag-ready"));
 """
-DROP = """
-const input = element.querySelector("input"), told = element.querySelector(".sending"), most = %d;
-async function take(list) {
-  const files = Array.from(list), sent = [];
-  for (const [i, file] of files.entries()) {
-    if (i >= most) { sent.push({name: file.name, fault: "too_many"}); continue; }
-    if (file.size > %d) { sent.push({name: file.name, fault: "too_large"}); continue; }
-    told.textContent = window.rag.word("sending", {name: file.name});
-    try { sent.push({name: file.name, path: (await upload(file)).path}); }
-    catch (fault) { sent.push({name: file.name, fault: "not_sent"}); }
-  }
-  told.textContent = "";
-  input.value = "";
-  if (sent.length) window.ragSend("given", {files: sent});
-}
-input.addEventListener("change", () => take(input.files));
-element.addEventListener("dragover", (e) => { e.preventDefault(); element.classList.add("over"); });
-element.addEventListener("dragleave", () => element.classList.remove("over"));
-element.addEventListener("drop", (e) => { e.preventDefault(); element.classList.remove("over"); take(e.dataTransfer.files); });
-""" % (shelves.FILES_AT_ONCE, shelves.MEGABYTES * 1_000_000)
+def mount(app: Any, page: Any, megabytes: int) -> None:
+    """The page at "/" of an application; what was mounted there before comes first."""
+    gr.mount_gradio_app(
+        app, page, path="/", theme=theme(), footer_links=[], run_history=False, max_file_size=f"{megabytes}mb",
+        ssr_mode=False, mcp_server=False, pwa=False, enable_monitoring=False, show_error=False, allowed_paths=[],
+        app_kwargs={"docs_url": None, "redoc_url": None})
 
 
 def theme() -> Any:
     """Plain, with fonts of the reader's own machine: chat.css says how everything looks."""
-    sans = ["PingFang SC", "HarmonyOS Sans SC", "MiSans", "Microsoft YaHei", "Noto Sans CJK SC", "system-ui", "sans-serif"]
+    sans = ("PingFang SC", "HarmonyOS Sans SC", "Microsoft YaHei", "Noto Sans CJK SC", "system-ui", "sans-serif")
     return gr.themes.Base(font=[gr.themes.Font(f) for f in sans], font_mono=[gr.themes.Font("monospace")])
 
 
@@ -78,7 +65,8 @@ def build(library: Library, *, language: str = "zh", staff: bool = True, backgro
         # The browser keeps the conversations; the key is no secret from the reader's own machine.
         kept = gr.BrowserState({}, storage_key="rag.conversations", secret="rag")
         with gr.Column(elem_id="rag"):
-            html(pages.header(words, _script_words(language)), elem_id="bar")
+            spoken = "zh-CN" if language == "zh" else language
+            html(pages.header(words, spoken, _script_words(language)), elem_id="bar")
             with gr.Tabs(elem_id="tabs", elem_classes=[] if staff else ["alone"]) as tabs:
                 with gr.Tab(words("chat.tab_ask"), id="ask"):
                     chat = _chat(words)
@@ -89,17 +77,17 @@ def build(library: Library, *, language: str = "zh", staff: bool = True, backgro
             bridge = gr.HTML("", elem_id="bridge", apply_default_css=False, js_on_load=BRIDGE)
         _wire_chat(page, reader, runs, chat, kept, live, bridge)
         if staff:
-            _wire_shelf(page, Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background), shelf, bridge, tabs)
+            desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
+            _wire_shelf(desk, shelf, bridge, tabs)
     page.queue(default_concurrency_limit=AT_ONCE, max_size=200)
     return page
 
 
-def _script_words(language: str) -> str:
-    """The words that the script says, as attributes of the bar; it fills in their {fields} itself."""
+def _script_words(language: str) -> dict[str, str]:
+    """The words that the page's script says; it fills in their {fields} itself."""
     own = catalogue(language)
-    told = {k.removeprefix("chat.js."): own.get(k, words) for k, words in catalogue("zh").items() if k.startswith("chat.js.")}
-    return f' lang="{"zh-CN" if language == "zh" else language}"' + "".join(
-        f' data-{name.replace("_", "-")}="{esc(words)}"' for name, words in told.items())
+    return {key.removeprefix("chat.js."): own.get(key, words) for key, words in catalogue("zh").items()
+            if key.startswith("chat.js.")}
 
 
 # ---------------------------------------------------------------- what stands where
@@ -112,21 +100,27 @@ def _chat(words: Say) -> dict[str, Any]:
             with gr.Column(elem_id="thread"):
                 parts["greeting"] = html(elem_id="greeting")
                 parts["log"] = gr.Chatbot(
-                    elem_id="log", layout="bubble", buttons=[], feedback_options=None, show_label=False, container=False,
-                    allow_tags=False, latex_delimiters=[], line_breaks=False, group_consecutive_messages=False,
+                    elem_id="log", layout="bubble", buttons=[], feedback_options=None, show_label=False,
+                    container=False, allow_tags=False, latex_delimiters=[], line_breaks=False,
+                    group_consecutive_messages=False,
                     height=None, autoscroll=False, label=words("chat.js.log"))
+                # The exchange that is being written stands apart: at each step Gradio copies the whole value of every
+                # component that the running event puts out, and a thread of 60 exchanges among them could not keep up.
+                parts["now"] = html(elem_id="now")
             with gr.Column(elem_id="dock"):
                 parts["box"] = gr.Textbox(
                     elem_id="box", lines=1, max_lines=5, label=words("chat.label"), show_label=False, container=False,
-                    placeholder=words("chat.ask"), submit_btn=words("chat.send"), stop_btn=False, autofocus=False)
-                with gr.Accordion(_label(words, None, None, "", ""), open=False, elem_id="filters") as parts["filters"], gr.Row():
+                    placeholder=words("chat.ask"), submit_btn=words("chat.send"), stop_btn=False)
+                unfiltered = reading.filter_label(words, Filter(), "", "")
+                with gr.Accordion(unfiltered, open=False, elem_id="filters") as parts["filters"], gr.Row():
                     parts["columns"] = gr.Dropdown([], multiselect=True, label=words("chat.column"), min_width=120)
                     parts["sources"] = gr.Dropdown([], multiselect=True, label=words("chat.source_of"), min_width=120,
                                                    allow_custom_value=True)
-                    parts["since"] = gr.Textbox(lines=1, max_lines=1, label=words("chat.since"), placeholder=words("chat.date_hint"), min_width=90)
-                    parts["until"] = gr.Textbox(lines=1, max_lines=1, label=words("chat.until"), placeholder=words("chat.date_hint"), min_width=90)
+                    for name in ("since", "until"):
+                        parts[name] = gr.Textbox(lines=1, max_lines=1, label=words(f"chat.{name}"), min_width=90,
+                                                 placeholder=words("chat.date_hint"))
                     parts["clear"] = gr.Button(words("chat.unfilter"), elem_id="unfilter", min_width=60)
-                html(f'<p class="note">{words("chat.note")}</p>', elem_id="note")
+                html(el("p", words("chat.note"), css="note"), elem_id="note")
         parts["side"] = html(elem_id="side", js_on_load="watch('value', () => window.rag && window.rag.opened());")
     return parts
 
@@ -136,18 +130,15 @@ def _shelf(words: Say) -> dict[str, Any]:
     with gr.Row(elem_id="desk"):
         with gr.Column(elem_id="desk-left"):
             parts["head"] = html(elem_id="desk-head")
-            html(shelves.drop_zone(words), elem_id="drop", js_on_load=DROP)
+            html(shelves.drop_zone(words), elem_id="drop", js_on_load="window.rag.dropZone(element, upload);")
             parts["outcome"] = html(elem_id="outcome")
-            parts["search"] = gr.Textbox(lines=1, max_lines=1, label=words("chat.lib.search"), placeholder=words("chat.lib.search_hint"), elem_id="find")
+            parts["search"] = gr.Textbox(lines=1, max_lines=1, label=words("chat.lib.search"), elem_id="find",
+                                         placeholder=words("chat.lib.search_hint"))
             parts["list"] = html(elem_id="list")
         parts["preview"] = html(elem_id="preview")
     parts["rows"], parts["chosen"] = gr.State(ROWS), gr.State("")
     parts["clock"] = gr.Timer(3, active=False)
     return parts
-
-
-def _label(words: Say, columns: Any, sources: Any, since: str | None, until: str | None) -> str:
-    return reading.filter_label(words, reading.filter_of(columns, sources, since, until), since, until)
 
 
 # ---------------------------------------------------------------- which event goes where
@@ -160,10 +151,12 @@ IN_TURN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private
 def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept: Any, live: Any, bridge: Any) -> None:
     words, box, log = reader.say, chat["box"], chat["log"]
     asked_with = [kept, chat["columns"], chat["sources"], chat["since"], chat["until"]]
-    shown_in = [box, log, chat["greeting"], chat["drawer"], live, kept]
+    done = gr.State(None)       # what the browser is to keep of a finished exchange, between two events
+    grows_in = [box, chat["now"], chat["greeting"], done]
+    whole_in = [box, log, chat["now"], chat["greeting"], chat["drawer"], kept]
 
     def composer(busy: bool, placeholder: str, **more: Any) -> Any:
-        return gr.update(submit_btn=False if busy else words("chat.send"), stop_btn=words("chat.stop") if busy else False,
+        return gr.update(submit_btn=not busy and words("chat.send"), stop_btn=busy and words("chat.stop"),
                          placeholder=words(f"chat.{placeholder}"), **more)
 
     def greeting() -> str:
@@ -178,40 +171,46 @@ def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept
 
     def whole(now: Kept, saved: Any) -> dict[Any, Any]:
         """Everything that shows a conversation; `saved`: what the browser keeps of it, or gr.skip()."""
-        return {box: composer(False, rest(now)), log: reader.messages(now), kept: saved,
+        return {box: composer(False, rest(now)), log: reader.messages(now), chat["now"]: "", kept: saved,
                 chat["greeting"]: "" if now.current.exchanges else greeting(), chat["drawer"]: drawer(now)}
 
     def asking(question: str, now: Kept, only: Any, run_of: str, engine: str | None = None) -> Iterator[dict[Any, Any]]:
         question = question.strip()
         stop = runs.begin(run_of) if question else None
         if stop is None:
-            yield {box: gr.skip()}
+            yield {done: None}
             return
         try:
-            first = True
+            begun = {box: composer(True, "ask_meanwhile", value=""), chat["greeting"]: "", done: None}
             for step in reader.ask(question, now, only, stop, engine):
-                if step.kept is None:
-                    more = {box: composer(True, "ask_meanwhile", **({"value": ""} if first else {})), chat["greeting"]: ""}
-                    yield {log: step.messages, **(more if first else {})}
-                    first = False
-                    continue
-                refused = step.exchange is not None and step.exchange.reply is not None and step.exchange.reply.refused
-                yield {box: composer(False, "ask_again" if refused else "ask_more"), log: step.messages, live: step.live,
-                       kept: step.kept.to_json(), chat["drawer"]: drawer(step.kept)}
+                yield {chat["now"]: step.card, **begun, **({done: (step.kept, step.exchange)} if step.kept else {})}
+                begun = {}
         finally:
             runs.end(run_of)
 
-    def ask(question: str, saved: Any, columns: Any, sources: Any, since: Any, until: Any, request: gr.Request) -> Iterator[dict[Any, Any]]:
-        yield from asking(question or "", Kept.from_json(saved), reading.filter_of(columns, sources, since, until), _page(request))
+    def settle(finished: Any) -> dict[Any, Any]:
+        """The finished exchange moves into the thread, the browser keeps it, a screen reader says so."""
+        if finished is None:
+            return {done: None}
+        now, exchange = finished
+        refused = exchange.reply is not None and exchange.reply.refused
+        return {**whole(now, now.to_json()), box: composer(False, "ask_again" if refused else "ask_more"),
+                live: reader.announcement(exchange), done: None}
 
-    def ask_this(saved: Any, columns: Any, sources: Any, since: Any, until: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
-        question = str(_detail(event).get("question") or "")
-        yield from asking(question, Kept.from_json(saved), reading.filter_of(columns, sources, since, until), _page(request))
+    def ask(question: str, saved: Any, columns: Any, sources: Any, since: Any, until: Any,
+            request: gr.Request) -> Iterator[dict[Any, Any]]:
+        only = reading.filter_of(columns, sources, since, until)
+        yield from asking(question or "", Kept.from_json(saved), only, _page(request))
 
-    def ask_again(saved: Any, columns: Any, sources: Any, since: Any, until: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def ask_this(saved: Any, columns: Any, sources: Any, since: Any, until: Any,
+                 event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        yield from ask(str(_detail(event).get("question") or ""), saved, columns, sources, since, until, request)
+
+    def ask_again(saved: Any, columns: Any, sources: Any, since: Any, until: Any,
+                  event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         now = Kept.from_json(saved)
         if not now.current.exchanges:
-            yield {box: gr.skip()}
+            yield {done: None}
             return
         last = now.current.exchanges[-1]
         only = reading.filter_of(columns, sources, since, until) if _detail(event).get("unfiltered") else last.only
@@ -249,29 +248,30 @@ def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept
         only = reading.filter_of(columns, sources, since, until)
         return gr.update(label=reading.filter_label(words, only, since, until), elem_classes=["chosen"] if only else [])
 
-    page.load(load, kept, [*shown_in[:4], kept, chat["columns"], chat["sources"]], **AT_HAND)
-    box.submit(ask, [box, *asked_with], shown_in, **IN_TURN)
-    bridge.ask(ask_this, asked_with, shown_in, **IN_TURN)
-    bridge.again(ask_again, asked_with, shown_in, **IN_TURN)
+    page.load(load, kept, [*whole_in, chat["columns"], chat["sources"]], **AT_HAND)
+    for event, asked, inputs in ((box.submit, ask, [box, *asked_with]), (bridge.ask, ask_this, asked_with),
+                                 (bridge.again, ask_again, asked_with)):
+        event(asked, inputs, grows_in, **IN_TURN).then(settle, done, [*whole_in, live, done], **AT_HAND)
     box.stop(halt, None, None, **AT_HAND)
     page.unload(halt)
     bridge.open(source, kept, chat["side"], trigger_mode="always_last", **AT_HAND)
     for event, change_to in ((bridge.fresh, fresh), (bridge.conversation, opened), (bridge.drop, dropped)):
-        event(change_to, kept, [*shown_in[:4], kept], **AT_HAND)
+        event(change_to, kept, whole_in, **AT_HAND)
     filters = [chat["columns"], chat["sources"], chat["since"], chat["until"]]
     gr.on([f.change for f in filters], relabel, filters, chat["filters"], trigger_mode="always_last", **AT_HAND)
     for pressed in (chat["clear"].click, bridge.unfilter):
         pressed(lambda: ([], [], "", ""), None, filters, **AT_HAND)
 
 
-def _wire_shelf(page: Any, desk: Desk, shelf: dict[str, Any], bridge: Any, tabs: Any) -> None:
+def _wire_shelf(desk: Desk, shelf: dict[str, Any], bridge: Any, tabs: Any) -> None:
     search, rows, chosen, clock = shelf["search"], shelf["rows"], shelf["chosen"], shelf["clock"]
 
     def arrive(title: str, chosen_id: str) -> dict[Any, Any]:
         """The tab as it is when it is opened: the newest article beside the list, unless one was chosen."""
         article = desk.article(chosen_id) if chosen_id else next(iter(desk.library.newest(1)), None)
-        return {shelf["head"]: desk.head(), rows: ROWS, shelf["list"]: desk.shelf(title, ROWS, article.article_id if article else ""),
-                shelf["preview"]: desk.preview(article), chosen: article.article_id if article else "", clock: gr.Timer(active=desk.behind())}
+        shown = article.article_id if article else ""
+        return {shelf["head"]: desk.head(), rows: ROWS, shelf["list"]: desk.shelf(title, ROWS, shown), chosen: shown,
+                shelf["preview"]: desk.preview(article), clock: gr.Timer(active=desk.behind())}
 
     def found(title: str, chosen_id: str) -> dict[Any, Any]:
         return {rows: ROWS, shelf["list"]: desk.shelf(title, ROWS, chosen_id)}
@@ -281,8 +281,9 @@ def _wire_shelf(page: Any, desk: Desk, shelf: dict[str, Any], bridge: Any, tabs:
 
     def choose(title: str, so_many: int, event: gr.EventData) -> dict[Any, Any]:
         article = desk.article(_detail(event).get("article"))
-        article_id = article.article_id if article else ""
-        return {shelf["preview"]: desk.preview(article), chosen: article_id, shelf["list"]: desk.shelf(title, so_many, article_id)}
+        shown = article.article_id if article else ""
+        return {shelf["preview"]: desk.preview(article), chosen: shown,
+                shelf["list"]: desk.shelf(title, so_many, shown)}
 
     def add(title: str, event: gr.EventData) -> Iterator[dict[Any, Any]]:
         for outcome in desk.add(_detail(event).get("files")):

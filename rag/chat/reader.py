@@ -26,11 +26,10 @@ Message = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What changed on the page; None: nothing."""
+    """The exchange as it grows; at the end, what the browser is to keep."""
 
-    messages: list[Message]
-    kept: Kept | None = None        # once the exchange is finished
-    live: str | None = None         # what a screen reader says, once
+    card: str                           # the question and the answer so far
+    kept: Kept | None = None            # in the last step alone
     exchange: Exchange | None = None
 
 
@@ -84,27 +83,24 @@ class Reader:
         exchanges = kept.current.exchanges
         shown: list[Message] = []
         for i, exchange in enumerate(exchanges):
-            shown += [_asked(exchange.question), _told(self._card(i, exchange, i == len(exchanges) - 1))]
+            card = answers.exchange_card(self.say, i, exchange, i == len(exchanges) - 1)
+            shown += [{"role": "user", "content": answers.question(exchange.question)},
+                      {"role": "assistant", "content": card}]
         return shown
 
-    def _card(self, number: int, exchange: Exchange, last: bool) -> str:
-        return answers.exchange_card(self.say, number, exchange, last)
-
-    def ask(self, question: str, kept: Kept, only: Filter, stop: threading.Event, engine: str | None = None) -> Iterator[Step]:
-        """The thread as the answer grows, then as it stands with the exchange kept. Errors become an answer card."""
+    def ask(self, question: str, kept: Kept, only: Filter, stop: threading.Event,
+            engine: str | None = None) -> Iterator[Step]:
+        """The exchange as it grows, then as it is kept. Errors become its card."""
         say, conversation = self.say, kept.current
-        number = len(conversation.exchanges)
-        before = [m for i, e in enumerate(conversation.exchanges) for m in (_asked(e.question), _told(self._card(i, e, False)))]
-        before.append(_asked(question))
+        number, asked = len(conversation.exchanges), answers.question(question)
         started = time.monotonic()
         name = engine or self.library.settings.engine
-        yield Step([*before, _told(answers.writing(say, number, Piece("searching"), name, 0.0))])
+        yield Step(markup.raw(asked, answers.writing(say, number, Piece("searching"), name, 0.0)))
         written = ""
         try:
             reply, shown_at, stage = None, 0.0, ""
             if only and not self.library.articles(only, limit=1):
-                exchange = Exchange(question, trouble=self._nothing_left(), only=only)
-                yield self._last(exchange, kept, before)
+                yield self._last(Exchange(question, trouble=self._nothing_left(), only=only), kept)
                 return
             for piece in self.library.ask(question, history=conversation.turns(), only=only, engine=engine, stream=True,
                                           stop=stop.is_set):
@@ -112,7 +108,7 @@ class Reader:
                 now = time.monotonic()
                 if piece.reply is None and (piece.stage != stage or now - shown_at >= GAP):
                     shown_at, stage = now, piece.stage
-                    yield Step([*before, _told(answers.writing(say, number, piece, name, now - started))])
+                    yield Step(markup.raw(asked, answers.writing(say, number, piece, name, now - started)))
             if reply is None:
                 raise errors.Error(detail="no reply")
             exchange = self._finished(question, reply, only)
@@ -120,16 +116,15 @@ class Reader:
             exchange = Exchange(question, trouble=self._trouble(error, written), only=only)
         except Exception as error:      # whatever a model or a file does, the reader gets a card and keeps the question
             logging.getLogger("rag.chat").debug("while answering", exc_info=True)
-            exchange = Exchange(question, trouble=self._trouble(errors.Error(detail=type(error).__name__), written), only=only)
-        yield self._last(exchange, kept, before)
+            trouble = self._trouble(errors.Error(detail=type(error).__name__), written)
+            exchange = Exchange(question, trouble=trouble, only=only)
+        yield self._last(exchange, kept)
 
-    def _last(self, exchange: Exchange, kept: Kept, before: list[Message]) -> Step:
+    def _last(self, exchange: Exchange, kept: Kept) -> Step:
         conversation = kept.current.having(exchange)
-        last = len(conversation.exchanges) - 1
-        kept = kept.with_current(conversation)
-        whole = last == (len(before) - 1) // 2      # an overlong conversation has lost its first exchange
-        messages = [*before, _told(self._card(last, exchange, True))] if whole else self.messages(kept)
-        return Step(messages, kept, self.announcement(exchange), exchange)
+        card = answers.exchange_card(self.say, len(conversation.exchanges) - 1, exchange, True)
+        shown = markup.raw(answers.question(exchange.question), card)
+        return Step(shown, kept.with_current(conversation), exchange)
 
     def _finished(self, question: str, reply: Reply, only: Filter) -> Exchange:
         references = {c.n: self._reference(c) for c in reply.citations}
@@ -147,8 +142,8 @@ class Reader:
         if isinstance(error, errors.EmptyLibrary):
             return Trouble(error.key, error.what, say("chat.empty_remedy"))
         if written:
-            return Trouble("broke_off", say("chat.trouble.broke_what"), say("chat.trouble.broke_remedy", what=error.what),
-                           re.sub(r"\[\d*\]?", "", written))
+            remedy = say("chat.trouble.broke_remedy", what=error.what)
+            return Trouble("broke_off", say("chat.trouble.broke_what"), remedy, re.sub(r"\[\d*\]?", "", written))
         return Trouble.of(error)
 
     def _nothing_left(self) -> Trouble:
@@ -174,7 +169,7 @@ class Reader:
         """The panel for {"cite": "c-1001"} or {"article": id}; "" for what this conversation does not hold."""
         article = wanted.get("article")
         if isinstance(article, str):
-            return self._panel(article[:200], "", "", None, None)
+            return self._panel(article[:200])
         place = unlink(wanted.get("cite"))
         if place is None or not 0 <= place[0] < len(kept.current.exchanges):
             return ""
@@ -184,11 +179,11 @@ class Reader:
         if reply is None:
             return ""
         if n > LOOKED_AT:
-            found = exchange.found[n - LOOKED_AT - 1:n - LOOKED_AT]
-            return self._panel(found[0].article_id, found[0].title, found[0].text, (found[0].start, found[0].end), None) if found else ""
+            hit = next(iter(exchange.found[n - LOOKED_AT - 1:n - LOOKED_AT]), None)
+            return self._panel(hit.article_id, hit.title, hit.text, (hit.start, hit.end)) if hit else ""
         if n > NEAREST:
-            near = reply.nearest[n - NEAREST - 1:n - NEAREST]
-            return self._panel(near[0].article_id, near[0].title, "", None, None) if near else ""
+            near = next(iter(reply.nearest[n - NEAREST - 1:n - NEAREST]), None)
+            return self._panel(near.article_id, near.title) if near else ""
         ordered = _in_order(reply)
         at = next((i for i, c in enumerate(ordered) if c.n == n), None)
         if at is None:
@@ -198,7 +193,8 @@ class Reader:
                              link(number, ordered[at + 1].n) if at + 1 < len(ordered) else "")
         return self._panel(c.article_id, c.title, c.quote, (c.start, c.end), here)
 
-    def _panel(self, article_id: str, title: str, quote: str, span: tuple[int, int] | None, place: sources.Place | None) -> str:
+    def _panel(self, article_id: str, title: str = "", quote: str = "", span: tuple[int, int] | None = None,
+               place: sources.Place | None = None) -> str:
         try:
             article = self.library.article(article_id)
             reference = self.library.reference(article_id)
@@ -215,14 +211,6 @@ def _in_order(reply: Reply) -> list[Citation]:
     by_number = {c.n: c for c in reply.citations}
     numbers = dict.fromkeys(int(n) for n in re.findall(r"\[(\d+)\]", reply.answer))
     return [by_number[n] for n in numbers if n in by_number]
-
-
-def _asked(text: str) -> Message:
-    return {"role": "user", "content": answers.question(text)}
-
-
-def _told(card: str) -> Message:
-    return {"role": "assistant", "content": card}
 
 
 # ---------------------------------------------------------------- the filter
@@ -257,16 +245,21 @@ def filter_of(columns: object, named: object, since: str | None, until: str | No
 
 def filter_label(say: Say, only: Filter, since: str | None, until: str | None) -> str:
     """The one folded line that always says the present choice."""
+    return say("chat.filter", columns=_some(say, only.column, "columns"), sources=_some(say, only.source, "sources"),
+               dates=_dates(say, only, since, until))
+
+
+def _dates(say: Say, only: Filter, since: str | None, until: str | None) -> str:
     for text in (since, until):
         try:
             iso(text)
         except errors.BadSetting:
-            return say("chat.filter", columns=_some(say, only.column, "columns"), sources=_some(say, only.source, "sources"),
-                       dates=say("chat.date_unclear", text=(text or "").strip()[:20]))
-    dates = "any_date" if not (only.since or only.until) else "dates" if only.since and only.until else (
-        "dates_since" if only.since else "dates_until")
-    return say("chat.filter", columns=_some(say, only.column, "columns"), sources=_some(say, only.source, "sources"),
-               dates=say(f"chat.{dates}", since=only.since, until=only.until))
+            return say("chat.date_unclear", text=(text or "").strip()[:20])
+    if only.since and only.until:
+        return say("chat.dates", since=only.since, until=only.until)
+    if only.since:
+        return say("chat.dates_since", since=only.since)
+    return say("chat.dates_until", until=only.until) if only.until else say("chat.any_date")
 
 
 def _some(say: Say, chosen: tuple[str, ...], of: str) -> str:

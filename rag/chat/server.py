@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from rag.chat.background import Background
+from rag.chat.markup import el, raw
+from rag.chat.markup.library import MEGABYTES
 from rag.errors import BadSetting, NoPermission, PortTaken
 from rag.library import Library
 from rag.words import say
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_BODY = 8_000_000       # bytes of any request but an upload: a browser sends its conversations along
-MOST_UPLOAD = "100mb"
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,14 +36,15 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Of Gradio's routes only those the page uses. Others would fetch from other hosts (proxy, file=http…), hand out files
 # of the temporary folder, or show the machinery.
-OPEN = re.compile(r"/gradio_api/(queue/(join|data)|run/[\w-]+|api/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|cancel|"
-                  r"startup-events|app_id|theme\.css|component_server|info)/?")
+OPEN = re.compile(r"/gradio_api/(queue/(join|data)|run/[\w-]+|api/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|"
+                  r"cancel|startup-events|app_id|theme\.css|component_server|info)/?")
 SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs|openapi\.json)(/.*)?")
 
 
 def run(library: Library, host: str, port: int) -> None:
     """Serves until it is interrupted. Errors: PortTaken, NoPermission, BadSetting."""
-    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True) as uploads:
+    with (listen(host, port) as listening,
+          tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True) as uploads):
         port = listening.getsockname()[1]
         os.environ["GRADIO_TEMP_DIR"] = uploads     # mode 700: other users of this machine can't read what was sent
         import uvicorn
@@ -54,8 +56,8 @@ def run(library: Library, host: str, port: int) -> None:
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
-                shown = "127.0.0.1" if at_home else host
-                print(say("chat.serving", url=f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"), file=sys.stderr, flush=True)
+                named = f"[{host}]" if ":" in host else host
+                print(say("chat.serving", url=f"http://{named}:{port}"), file=sys.stderr, flush=True)
                 background.start()      # only now: models are opened beside a page that is already there
 
         config = uvicorn.Config(served, log_level="error", access_log=False, server_header=False, ws="none",
@@ -97,7 +99,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def application(library: Library, background: Background | None = None, uploads: Path | None = None, *, at_home: bool = True) -> App:
+def application(library: Library, background: Background | None = None, uploads: Path | None = None, *,
+                at_home: bool = True) -> App:
     """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library."""
     from fastapi import FastAPI
     from fastapi.responses import JSONResponse
@@ -116,9 +119,7 @@ def application(library: Library, background: Background | None = None, uploads:
                              "icons": [{"src": "ui/icon.svg", "sizes": "any", "type": "image/svg+xml"}]},
                             media_type="application/manifest+json")
 
-    page.gr.mount_gradio_app(
-        app, blocks, path="/", theme=page.theme(), footer_links=[], run_history=False, max_file_size=MOST_UPLOAD, ssr_mode=False,
-        mcp_server=False, pwa=False, enable_monitoring=False, show_error=False, allowed_paths=[], app_kwargs={"docs_url": None, "redoc_url": None})
+    page.mount(app, blocks, MEGABYTES)
     return Gate(app, partial(head, language), "zh-CN" if language == "zh" else language, at_home=at_home)
 
 
@@ -127,8 +128,9 @@ def head(language: str) -> str:
     def named(file: str) -> str:
         return f"ui/{file}?{sha256((ASSETS / file).read_bytes()).hexdigest()[:12]}"
 
-    return (f'<title>{say("chat.title", language)}</title><link rel="icon" href="{named("icon.svg")}" type="image/svg+xml">'
-            f'<link rel="stylesheet" href="{named("chat.css")}"><script src="{named("chat.js")}"></script>')
+    icon = el("link", rel="icon", href=named("icon.svg"), type="image/svg+xml")
+    return raw(el("title", say("chat.title", language)), icon,
+               el("link", rel="stylesheet", href=named("chat.css")), el("script", src=named("chat.js")))
 
 
 class Gate:
@@ -145,7 +147,8 @@ class Gate:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         status = self._refused(scope["method"], scope["path"], headers)
         if status:
-            await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8"), *SAFE]})
+            plain = (b"content-type", b"text/plain; charset=utf-8")
+            await send({"type": "http.response.start", "status": status, "headers": [plain, *SAFE]})
             await send({"type": "http.response.body", "body": b""})
             return
         first_page = scope["path"] == "/" and scope["method"] == "GET"
@@ -182,11 +185,16 @@ SAFE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-ori
         (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()")]
 
 
-def policy(nonce: str) -> str:
+def policy(nonce: str) -> bytes:
     """No other host, no script but the page's own. Gradio makes its templates into functions: 'unsafe-eval'."""
-    return ("default-src 'self'; " f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-            "font-src 'self' data:; connect-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; frame-src 'none'; object-src 'none'; "
-            "base-uri 'self'; form-action 'self'; frame-ancestors 'self'")
+    return "; ".join((
+        "default-src 'self'", f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'", "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:", "font-src 'self' data:", "connect-src 'self'", "media-src 'self' blob:",
+        "worker-src 'self' blob:", "frame-src 'none'", "object-src 'none'", "base-uri 'self'", "form-action 'self'",
+        "frame-ancestors 'self'")).encode()
+
+
+FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
 
 
 class Answer:
@@ -199,19 +207,21 @@ class Answer:
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            nonce = secrets.token_urlsafe(16)
-            headers = [(k, v) for k, v in message["headers"] if not (self.first_page and k.lower() == b"content-length")]
-            headers += [*SAFE, (b"content-security-policy", policy(nonce).encode())]
-            if self.path.startswith(("/ui/", "/assets/")):      # their names change with their content
-                headers = [(k, v) for k, v in headers if k.lower() != b"cache-control"] + [(b"cache-control", b"public, max-age=31536000, immutable")]
-            self.start, self.nonce = {**message, "headers": headers}, nonce
+            self.nonce = secrets.token_urlsafe(16)
+            named_by_content = self.path.startswith(("/ui/", "/assets/"))
+            dropped = {b"content-length"} if self.first_page else {b"cache-control"} if named_by_content else set()
+            headers = [(k, v) for k, v in message["headers"] if k.lower() not in dropped]
+            headers += [*SAFE, (b"content-security-policy", policy(self.nonce))]
+            headers += [FOR_EVER] if named_by_content else []
+            self.start = {**message, "headers": headers}
             if not self.first_page:
                 await self.send(self.start)
         elif message["type"] == "http.response.body" and self.first_page and self.start is not None:
             self.body += message.get("body", b"")
             if not message.get("more_body"):
                 body = self.gate.page(self.body, self.nonce)
-                await self.send({**self.start, "headers": [*self.start["headers"], (b"content-length", str(len(body)).encode())]})
+                length = (b"content-length", str(len(body)).encode())
+                await self.send({**self.start, "headers": [*self.start["headers"], length]})
                 await self.send({"type": "http.response.body", "body": body})
         else:
             await self.send(message)

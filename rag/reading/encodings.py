@@ -21,7 +21,7 @@ _CANDIDATES = ("gb18030", "big5", "cp950", "big5hkscs", "utf-16-le", "utf-16-be"
 _PLAUSIBLE, _PLAUSIBLE_SHORT, _SHORT = 0.45, 0.2, 14
 _SAMPLE = 20_000        # characters that are judged
 _USUAL = re.compile("[，。、的是在]")     # in no text that was read wrongly
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 # The characters most frequent in Chinese news (three quarters of its text), and those of talk.
 _FREQUENT = frozenset(

@@ -1,15 +1,31 @@
-"""PDF files: the text layer, page by page."""
+"""PDF files: the text layer with its geometry, page by page, put into reading order by `layout`.
+
+Characters come with boxes, sizes and fonts; lines, frames and pictures that are drawn tell what belongs together.
+A page whose text layer is missing or rubbish is named among the losses, and is never guessed at.
+"""
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from rag.reading import layout
+from rag.reading.encodings import garbled, plausibility
+from rag.reading.layout import Line, Sheet
 from rag.reading.plain import MAX_BYTES, tidy
 from rag.reading.refusing import Unreadable
 from rag.types import Block, Document
 from rag.words import say
 
-MAX_PAGES = 2000
+MAX_PAGES = 3000
+MAX_CHARACTERS = 20_000_000     # of all pages: a shelf of books
+MAX_SHAPES = 20_000             # of one page: a map has more, and no columns
+_GAP = 1.2      # of the type's size: wider gaps part two pieces of a line (columns stand 1.5 apart, justified characters .4)
 
 
 def read(path: Path, source: str) -> Document:
@@ -22,15 +38,235 @@ def read(path: Path, source: str) -> Document:
         pdf = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         raise Unreadable("encrypted" if "assword" in str(error) else "damaged", detail=str(error)) from error
-    blocks: list[Block] = []
     with pdf:
         count = len(pdf)
         if count > MAX_PAGES:
             raise Unreadable("too_many_pages", pages=count, limit=MAX_PAGES)
-        for number in range(count):
-            text = pdf[number].get_textpage().get_text_bounded()
-            blocks += [Block(line, page=number + 1) for raw in text.splitlines() if (line := tidy(raw))]
+        sheets: list[Sheet | None] = []
+        empty, rubbish, unread = list[int](), list[int](), list[int]()
+        total = 0
+        losses: list[str] = []
+        for number in range(1, count + 1):
+            try:
+                sheet = _sheet(pdf, number)
+            except pypdfium2.PdfiumError:
+                unread.append(number)
+                continue
+            text = "".join(line.text for line in sheet.lines)
+            total += len(text)
+            if total > MAX_CHARACTERS:
+                losses.append(say("reading.rest_of_pages", page=number))
+                break
+            if len(text) < 2:
+                empty.append(number)
+            elif _rubbish(text):
+                rubbish.append(number)
+            else:
+                sheets.append(sheet)
+    read_ = [s for s in sheets if s is not None]
+    if not read_:
+        raise Unreadable("garbled" if rubbish else "damaged" if unread and not empty else "no_text_layer", pages=count, detail="")
+    blocks = _flowing(layout.without_margins(read_))
     if not blocks:
         raise Unreadable("no_text_layer", pages=count)
-    return Document(source=source, format="pdf", sha256=hashlib.sha256(path.read_bytes()).hexdigest(), blocks=tuple(blocks), pages=count,
-                    characters=sum(len(b.text) for b in blocks), losses=(say("reading.origin", origin="") if False else "",)[:0])
+    for key, pages in (("empty_pages", empty), ("garbled_pages", rubbish), ("bad_pages", unread)):
+        if pages:
+            losses.append(say(f"reading.{key}", pages=_ranges(pages)))
+    title = tidy(str(_title(path) or ""))
+    return Document(source=source, format="pdf", sha256=_digest(path), blocks=tuple(blocks), pages=count, characters=sum(len(b.text) for b in blocks),
+                    title=title if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.\w{2,4}$|Microsoft|幻灯片|文档\d", title) else None,
+                    losses=tuple(losses))
+
+
+def _title(path: Path) -> str | None:
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(path) as pdf:
+        return pdf.get_metadata_dict().get("Title")  # type: ignore[no-any-return]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rubbish(text: str) -> bool:
+    """Whether a text layer holds no text: characters for private use, none at all, or ones that nobody writes."""
+    odd = sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or c < " " for c in text)
+    return odd > .1 * len(text) or garbled(text[:2000]) or len(text) >= 40 and not text[:2000].isascii() and plausibility(text) < .1
+
+
+def _ranges(pages: list[int]) -> str:
+    """1–3、7"""
+    said: list[str] = []
+    start = end = pages[0]
+    for page in [*pages[1:], 0]:
+        if page == end + 1:
+            end = page
+            continue
+        said.append(f"{start}–{end}" if end > start else str(start))
+        start = end = page
+    return "、".join(said)
+
+
+def _flowing(sheets: list[Sheet]) -> list[Block]:
+    """The pages' blocks; a paragraph that a page's end broke is joined where nothing stands between."""
+    blocks: list[Block] = []
+    for sheet in sheets:
+        fresh = layout.blocks(sheet)
+        if blocks and fresh and fresh[0].joined and blocks[-1].kind == fresh[0].block.kind == "paragraph" and layout.open_ended(blocks[-1].text):
+            blocks[-1] = replace(blocks[-1], text=layout.join(blocks[-1].text, fresh[0].block.text))
+            fresh = fresh[1:]
+        blocks += [f.block for f in fresh]
+    return blocks
+
+
+# ---------------------------------------------------------------- what is on a page
+
+def _sheet(pdf: Any, number: int) -> Sheet:
+    page = pdf[number - 1]
+    try:
+        width, height = page.get_size()
+        turn = _turner(page)
+        horizontal, vertical, frames, strips, pictures = _shapes(page, turn)
+        lines = list(_lines(page, turn, vertical))
+    finally:
+        page.close()
+    return Sheet(number, width, height, _merged(lines, vertical), horizontal, vertical, frames, strips, pictures)
+
+
+def _turner(page: Any) -> Any:
+    """From the page's own coordinates (up from the lower left) to ours (down from the upper left), rotation undone."""
+    left, bottom, right, top = page.get_cropbox() if page.get_cropbox() else page.get_mediabox()
+    rotation = page.get_rotation()
+
+    def turn(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        if rotation == 90:
+            box = (y0 - bottom, x0 - left, y1 - bottom, x1 - left)
+        elif rotation == 180:
+            box = (right - x1, y0 - bottom, right - x0, y1 - bottom)
+        elif rotation == 270:
+            box = (top - y1, right - x1, top - y0, right - x0)
+        else:
+            box = (x0 - left, top - y1, x1 - left, top - y0)
+        return box
+
+    return turn
+
+
+def _lines(page: Any, turn: Any, vertical: list[layout.Box]) -> Iterator[Line]:
+    """Pieces of lines in the order of the file: characters that follow each other closely in one size and colour."""
+    import pypdfium2.raw as raw
+
+    text = page.get_textpage()
+    box, matrix = raw.FS_RECTF(), raw.FS_MATRIX()
+    colour = [ctypes.c_uint() for _ in range(4)]
+    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
+    piece: list[tuple[str, float, float, float, float]] = []
+    style: tuple[float, str, bool] = (0.0, "", False)
+    space = False
+    seen: set[tuple[str, int, int]] = set()
+
+    def finished() -> Iterator[Line]:
+        words = "".join(p[0] for p in piece)
+        if words.strip():
+            yield Line(words, min(p[1] for p in piece), min(p[2] for p in piece), max(p[3] for p in piece), max(p[4] for p in piece), *style)
+
+    for i in range(text.count_chars()):
+        code = raw.FPDFText_GetUnicode(text, i)
+        character = chr(code) if code < 0x110000 and not 0xD800 <= code <= 0xDFFF else "\ufffd"
+        if raw.FPDFText_IsGenerated(text, i) == 1 or character.isspace() or code == 0:
+            space = space or character in " \u00a0\u3000\t"
+            continue
+        raw.FPDFText_GetLooseCharBox(text, i, box)
+        raw.FPDFText_GetMatrix(text, i, matrix)
+        x0, y0, x1, y1 = turn(box.left, box.bottom, box.right, box.top)
+        size = raw.FPDFText_GetFontSize(text, i) * ((matrix.b ** 2 + matrix.d ** 2) ** .5 or 1.0)
+        if size <= 0 or x1 <= x0 - 1:
+            size = y1 - y0
+        raw.FPDFText_GetFontInfo(text, i, name, 128, flags)
+        font = name.value.decode("utf-8", "replace").split("+")[-1]
+        raw.FPDFText_GetFillColor(text, i, *colour)
+        light = sum(c.value for c in colour[:3]) > 600
+        at = (character, round(x0 / max(1.0, size) * 3), round(y0 / max(1.0, size) * 3))
+        if at in seen:          # drawn twice to look bold
+            continue
+        seen.add(at)
+        same = bool(piece) and abs(size - style[0]) < .12 * size and font == style[1] and light == style[2]
+        follows = bool(piece) and abs(y1 - piece[-1][4]) < .35 * size and -.6 * size < x0 - piece[-1][3] < _GAP * size
+        if follows and x0 - piece[-1][3] > .2 * size and any(piece[-1][3] - 1 <= r[0] <= x0 + 1 and r[1] <= (y0 + y1) / 2 <= r[3] for r in vertical):
+            follows = False
+        if not (same and follows):
+            yield from finished()
+            piece, style = [], (size, font, light)
+        elif space and _parted(piece[-1], character, x0, size):
+            piece.append((" ", piece[-1][3], y0, x0, y1))
+        piece.append((character, x0, y0, x1, y1))
+        space = False
+    yield from finished()
+    text.close()
+
+
+def _parted(last: tuple[str, float, float, float, float], character: str, x0: float, size: float) -> bool:
+    """Whether a space was written: always between Latin words, between Chinese characters only where one sees it."""
+    return last[0].isascii() and character.isascii() or x0 - last[3] > .18 * size
+
+
+def _merged(lines: list[Line], vertical: list[layout.Box]) -> list[Line]:
+    """Pieces that stand side by side on one line, such as a bold word and the text behind it, as one line."""
+    merged: list[Line] = []
+    fonts = Counter[str]()
+    for line in lines:
+        fonts[line.font] += len(line.text)
+    rows: dict[int, list[int]] = {}         # places in `merged` by height
+    for line in sorted(lines, key=lambda n: n.left):
+        row = int(line.bottom // 6)
+        for n in (n for near in (row - 1, row, row + 1) for n in rows.get(near, ())):
+            before = merged[n]
+            beside = abs(before.bottom - line.bottom) < .35 * line.size and -.5 * line.size < line.left - before.right < _GAP * line.size
+            if beside and abs(before.size - line.size) < .12 * line.size and before.light == line.light and not layout.between(before, line, vertical):
+                gap = " " if line.left - before.right > .3 * line.size or before.text[-1].isascii() and line.text[0].isascii() else ""
+                larger = before if fonts[before.font] >= fonts[line.font] else line     # 本报讯 stands bold before the text
+                merged[n] = Line(before.text + gap + line.text, before.left, min(before.top, line.top), line.right, max(before.bottom, line.bottom),
+                                 larger.size, larger.font, larger.light)
+                break
+        else:
+            rows.setdefault(row, []).append(len(merged))
+            merged.append(line)
+    return merged
+
+
+def _shapes(page: Any, turn: Any) -> tuple[list[layout.Box], list[layout.Box], list[layout.Box], list[layout.Box], list[layout.Box]]:
+    """Horizontal and vertical rules, frames, dark strips, and what is neither (pictures)."""
+    import pypdfium2.raw as raw
+
+    horizontal, vertical = list[layout.Box](), list[layout.Box]()
+    frames, strips, pictures = list[layout.Box](), list[layout.Box](), list[layout.Box]()
+    mode, stroke = ctypes.c_int(), ctypes.c_int()
+    colour = [ctypes.c_uint() for _ in range(4)]
+    for count, shape in enumerate(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)):
+        if count > MAX_SHAPES:
+            break
+        box = turn(*shape.get_bounds())
+        wide, tall = box[2] - box[0], box[3] - box[1]
+        if shape.type == raw.FPDF_PAGEOBJ_IMAGE:
+            pictures.append(box)
+            continue
+        raw.FPDFPath_GetDrawMode(shape, mode, stroke)
+        if tall < 4 <= wide:
+            horizontal.append(box)
+        elif wide < 4 <= tall:
+            vertical.append(box)
+        elif raw.FPDFPath_CountSegments(shape) <= 6 and wide >= 20 and tall >= 8:
+            raw.FPDFPageObj_GetFillColor(shape, *colour)
+            dark = mode.value and sum(c.value for c in colour[:3]) < 480
+            (strips if dark and tall < 60 else pictures if dark else frames).append(box)
+        elif mode.value and wide > 8 and tall > 8:
+            pictures.append(box)
+    horizontal, vertical = _joined(horizontal), _joined(vertical)
+    return horizontal, vertical, frames, strips, pictures
+
+
+def _joined(rules: list[layout.Box]) -> list[layout.Box]:
+    """Rules without the ones that are drawn twice."""
+    return list(Counter(tuple(round(v, 1) for v in rule) for rule in rules))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from rag.newspaper import iso_day
 from rag.reading.encodings import decode
 from rag.reading.refusing import Unreadable, refuse_error_page
 from rag.text import fold
@@ -16,7 +17,7 @@ MAX_BYTES = 200 * 2**20     # of one text; a file of rows may be larger (rows.py
 
 LINE_END = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 # Seen by nobody, and in the way of search; the joiners of emoji and Indic scripts are no part of them.
-_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile("[\x7f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _HEADING = re.compile(r"(#{1,6})[ \t\u3000]+(.*?)[ \t]*#*$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,3}[.)])[ \t]+\S")
 _RULE = re.compile(r"(?:[-*_=~—–·. ]\s*){3,}$")
@@ -56,22 +57,6 @@ def from_text(text: str, source: str, kind: str) -> Document:
 def tidy(text: str) -> str:
     """Without blank space at the ends and characters that nobody sees."""
     return _UNSEEN.sub("", text).strip()
-
-
-def iso_day(text: str | None) -> str | None:
-    """2025-02-26, 2025年2月26日, 2025/2, 2025: the ISO form of the first date in it; None where there is none."""
-    import datetime
-
-    found = re.search(r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*(3[01]|[12]\d|0?[1-9])(?!\d))?)?(?!\d)|(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)",
-                      fold(text or ""))
-    if not found:
-        return None
-    year, month, day = (found[4], found[5], found[6]) if found[4] else (found[1], found[2], found[3])
-    try:
-        datetime.date(int(year), int(month or 1), int(day or 1))
-    except ValueError:
-        return None
-    return "-".join(part.zfill(2) for part in (year, month, day) if part)
 
 
 def _front_matter(lines: list[str], marked_only: bool) -> tuple[dict[str, str], list[str]]:

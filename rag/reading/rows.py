@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rag.newspaper import iso_day
 from rag.reading import encodings
-from rag.reading.plain import iso_day, tidy
+from rag.reading.plain import tidy
 from rag.reading.refusing import Unreadable
 from rag.types import Document, Record
 from rag.words import say

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rag.newspaper import iso_day
 from rag.reading.encodings import decode
-from rag.reading.plain import MAX_BYTES, iso_day, tidy
+from rag.reading.plain import MAX_BYTES, tidy
 from rag.reading.refusing import Unreadable, refuse_error_page
 from rag.text import fold
 from rag.types import Block, Document

@@ -57,7 +57,7 @@ class IndexState:
     passages: int                   # found by their words
     vectors: int                    # found by their meaning
     model: str = ""                 # whose vectors these are
-    kind: str = "none"              # of the vector index: "flat", "ivf"
+    kind: str = "exact"             # of the vector index: "exact" (memory alone), "flat" (exact), "hnsw"
 
 
 def days(date: str | None) -> tuple[int, int] | None:

@@ -17,18 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.search import ANY, Entry, Ranking, days, period
-from rag.text import fold, tokens, tokens_version
+from rag.text import fold, tokens, tokens_version, words
 from rag.types import Filter
 
 if TYPE_CHECKING:
     import tantivy
 
 FORMAT = 1              # of the fields below
-CONTEXT = 1.0           # weight of title and headings beside the text, `rag bench lexical`
+CONTEXT = 0.7           # weight of title and headings beside the text: newspaper pages want .5–.7, web pages 1–2
 _HEAP = 100_000_000     # bytes a writer gathers before it writes a segment: twice the default saves a merge
 _DELETED_AT_ONCE = 1000
-_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff〇]+|[^\W_\u3400-\u9fff\U00020000-\U0003ffff〇]+")
+_LONGEST = 40           # runs of a term, and characters of one, that are looked for: patterns have a limit
+_HAN_ = r"\u3400-\u9fff\U00020000-\U0003ffff〇"
+_HAN, _RUNS = re.compile(f"[{_HAN_}]"), re.compile(rf"[{_HAN_}]+|[^\W_{_HAN_}]+")
 _PASSAGES, _ARTICLES = "passages", "articles"
+_TEXT = ("body", "context")
 
 
 def _schema() -> tantivy.Schema:
@@ -132,43 +135,56 @@ class Lexical:
 
     # ---------------------------------------------------------------- searching
 
-    def search(self, words: Sequence[str], k: int, only: Filter = ANY, *, whole: bool = False) -> Ranking:
+    def search(self, asked: Sequence[str], k: int, only: Filter = ANY, *, whole: bool = False) -> Ranking:
         """BM25 of passages; `whole`: of articles, each under its first passage's id, title and text in one."""
         import tantivy
 
         index = self._indexes.get(_ARTICLES if whole else _PASSAGES)
-        if index is None or not words or k < 1:
+        if index is None or not asked or k < 1:
             return _ranking([], [])
-        asked = []
-        for word, times in Counter(words).items():
+        terms = []
+        for word, times in Counter(asked).items():
             for name, weight in (("body", 1.0), ("context", 0.0 if whole else CONTEXT)):
                 if weight:
                     term = tantivy.Query.term_query(index.schema, name, word, "freq")
                     boost = times * weight
-                    asked.append((tantivy.Occur.Should, term if boost == 1 else tantivy.Query.boost_query(term, boost)))
-        return self._run(index, asked, k, only)
+                    terms.append((tantivy.Occur.Should, term if boost == 1 else tantivy.Query.boost_query(term, boost)))
+        return self._run(index, terms, k, only)
 
-    def candidates(self, term: str, k: int, only: Filter = ANY) -> list[int]:
-        """Passages that may hold a term: those with all its pairs of characters, or with words that hold its runs."""
+    def candidates(self, term: str, k: int, only: Filter = ANY) -> Iterator[list[int]]:
+        """Passages that may hold a term: those with all its pairs of characters; for a term without any (Latin, digits,
+        a single character) first those with its runs as words, then those with words that hold them (slower)."""
         import tantivy
 
-        runs = _HAN.findall(fold(term))
+        runs = _RUNS.findall(fold(term))[:_LONGEST]
         index = self._indexes.get(_PASSAGES)
         if index is None or not runs:
-            return []
-        pairs = {run[i:i + 2] for run in runs if _is_han(run) for i in range(len(run) - 1)}
-        parts = [_either(index, lambda name, p=pair: tantivy.Query.term_query(index.schema, name, p, "freq"))
-                 for pair in sorted(pairs)]
-        for run in [] if parts else runs:
-            pattern = f".*{re.escape(run)}.*"
-            parts.append(_either(index, lambda name, p=pattern: tantivy.Query.regex_query(index.schema, name, p)))
-        found = self._run(index, [(tantivy.Occur.Must, part) for part in parts], k, only)
-        return [int(i) for i in found.ids]
+            return
+        schema = index.schema
+        pairs = {run[i:i + 2] for run in runs if _HAN.match(run) for i in range(len(run) - 1)}
 
-    def _run(self, index: tantivy.Index, asked: list[tuple[Any, Any]], k: int, only: Filter) -> Ranking:
+        def holding(words: Iterable[str]) -> list[int]:
+            return all_of([_any([tantivy.Query.term_query(schema, name, word, "freq") for name in _TEXT])
+                           for word in words])
+
+        def like(run: str) -> tantivy.Query:
+            pattern = f".*{re.escape(run[:_LONGEST])}.*"
+            return _any([tantivy.Query.regex_query(schema, name, pattern) for name in _TEXT])
+
+        def all_of(parts: Sequence[tantivy.Query]) -> list[int]:
+            return [int(i) for i in self._run(index, [(tantivy.Occur.Must, part) for part in parts], k, only).ids]
+
+        yield holding(sorted(pairs or runs))
+        if not pairs:
+            # A run may have been cut: 3dmax is 3d and max where the dictionary knows 3d.
+            cut = [tantivy.Query.boolean_query([(tantivy.Occur.Must, like(w)) for w in words(run)])
+                   if words(run) != [run] else tantivy.Query.empty_query() for run in runs]
+            yield all_of([_any([like(run), apart]) for run, apart in zip(runs, cut, strict=True)])
+
+    def _run(self, index: tantivy.Index, terms: list[tuple[Any, Any]], k: int, only: Filter) -> Ranking:
         import tantivy
 
-        query = tantivy.Query.boolean_query(asked)
+        query = tantivy.Query.boolean_query(terms)
         if only:
             conditions = [(tantivy.Occur.Must, tantivy.Query.const_score_query(condition, 0.0))
                           for condition in _let_through(index.schema, only)]
@@ -251,14 +267,10 @@ def _let_through(schema: tantivy.Schema, only: Filter) -> Iterator[tantivy.Query
         yield tantivy.Query.range_query(schema, "first_day", number, upper_bound=span[1])
 
 
-def _either(index: tantivy.Index, make: Any) -> tantivy.Query:
+def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     import tantivy
 
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, make(name)) for name in ("body", "context")])
-
-
-def _is_han(run: str) -> bool:
-    return not run[0].isascii() and bool(re.match(r"[\u3400-\u9fff\U00020000-\U0003ffff〇]", run))
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
 def _ranking(ids: Sequence[Any], scores: Sequence[float]) -> Ranking:

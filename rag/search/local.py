@@ -5,6 +5,7 @@ else is writing; a reader beside a writer answers from what is there.
 """
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -122,6 +123,7 @@ class LocalSearch:
         with self._store.writing(), self._turn:
             words.clear()
             self._catch_up(words, progress)
+            shutil.rmtree(self._folder / "vectors", ignore_errors=True)     # those of models of before, too
             vectors.clear()
             vectors.catch_up()
             if vectors.overgrown:
@@ -165,14 +167,18 @@ class LocalSearch:
 
     def containing(self, term: str, limit: int = 20, only: Filter = ANY) -> list[int]:
         """At most `limit` passages; the words find candidates, their texts decide."""
-        wanted, found = fold(term).strip(), []
-        candidates = self._lexical.candidates(term, _LOOKED_AT, only) if wanted else []
-        for start in range(0, len(candidates), 100):
-            for i, hit in self._store.hits(candidates[start:start + 100]).items():
-                if wanted in fold(hit.text) or wanted in fold(hit.heading) or wanted in fold(hit.title):
-                    found.append(i)
-                    if len(found) == limit:
-                        return found
+        wanted = fold(term).strip()
+        read: set[int] = set()
+        found: list[int] = []
+        for candidates in self._lexical.candidates(term, _LOOKED_AT, only):
+            unread = [i for i in candidates if i not in read]
+            read.update(unread)
+            for start in range(0, len(unread), 100):
+                for i, hit in self._store.hits(unread[start:start + 100]).items():
+                    if wanted in fold(hit.text) or wanted in fold(hit.heading) or wanted in fold(hit.title):
+                        found.append(i)
+                        if len(found) == limit:
+                            return found
         return found
 
     def vectors(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:

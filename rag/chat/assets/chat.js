@@ -45,7 +45,7 @@
     set(root, "lang", bar.getAttribute("lang"));
     for (const log of $$("#log [role=log]")) { set(log, "aria-live", "off"); set(log, "aria-label", word("log")); }
     for (const bubble of $$("#log [data-testid=user],#log [data-testid=bot]")) set(bubble, "aria-label", null);
-    for (const card of $$("#log .a")) set(card, "aria-busy", card.classList.contains("busy") ? "true" : null);
+    for (const card of $$("#thread .a")) set(card, "aria-busy", card.classList.contains("busy") ? "true" : null);
     set($("#thread"), "tabindex", "0"); set($("#thread"), "role", "region"); set($("#thread"), "aria-label", word("log"));
     set($("#box textarea"), "id", "question"); set($("#box textarea"), "enterkeyhint", "send");
     set($("#tabs .tab-wrapper > [role=tablist]"), "aria-label", word("nav"));
@@ -63,9 +63,19 @@
     if (sun && sun.className !== (dark ? "ic i-sun" : "ic i-moon")) sun.className = dark ? "ic i-sun" : "ic i-moon";
     set($("#bar .do-size"), "aria-label", word("size_" + (size + 1)));
     set($("#bar .do-drawer"), "aria-expanded", String(root.classList.contains("drawer")));
-    for (const why of $$("#log .do-why")) set(why, "aria-expanded", String(why.closest(".a").classList.contains("open")));
+    for (const why of $$("#thread .do-why")) set(why, "aria-expanded", String(why.closest(".a").classList.contains("open")));
+    supersede();
     markCurrent();
     follow();
+  }
+  // A retried answer stays until the new one begins; then its question and card make way.
+  let again = false;
+  function supersede() {
+    const rows = $$("#log .message-row"), begun = again && !!$("#now .a");
+    rows.forEach((row, i) => {
+      const old = begun && i >= rows.length - 2;
+      if (row.hidden !== old) row.hidden = old;
+    });
   }
   let planned = 0;
   function soon() { if (!planned) planned = requestAnimationFrame(() => { planned = 0; mend(); }); }
@@ -76,12 +86,12 @@
   function follow() {
     const thread = $("#thread");
     if (!thread || !following) return;
-    const asked = $$("#log .u").pop();
+    const asked = $$("#thread .u").pop();
     if (!asked) return;
     const top = asked.getBoundingClientRect().top - thread.getBoundingClientRect().top + thread.scrollTop - 20;
     const wanted = Math.min(top, thread.scrollHeight - thread.clientHeight);
     if (wanted > thread.scrollTop + 1) thread.scrollTop = wanted;
-    if (!busy() && !$("#log .busy")) following = "end";
+    if (!busy() && !$("#thread .busy")) following = "end";
   }
   function leave(event) { if (event.target.closest && event.target.closest("#thread")) following = false; }
   addEventListener("wheel", leave, {passive: true});
@@ -90,12 +100,12 @@
   // ---------------------------------------------------------------- the source panel
   let current = "";           // "c-1001": the citation in the panel
   let opener = null;          // where focus goes back to
-  function chipOf(id) { return id ? $('#log a.cite[href="#' + id + '"]') : null; }
+  function chipOf(id) { return id ? $('#thread a.cite[href="#' + id + '"]') : null; }
   function markCurrent() {
     const chip = root.classList.contains("source") ? chipOf(current) : null;
-    for (const one of $$("#log a.cite.cur")) if (one !== chip) one.classList.remove("cur");
+    for (const one of $$("#thread a.cite.cur")) if (one !== chip) one.classList.remove("cur");
     const sentence = chip && chip.closest(".st");
-    for (const one of $$("#log .st.cur")) if (one !== sentence) one.classList.remove("cur");
+    for (const one of $$("#thread .st.cur")) if (one !== sentence) one.classList.remove("cur");
     if (chip && !chip.classList.contains("cur")) chip.classList.add("cur");
     if (sentence && !sentence.classList.contains("cur")) sentence.classList.add("cur");
   }
@@ -217,7 +227,7 @@
       const spoken = new SpeechSynthesisUtterance(bare.textContent);
       spoken.voice = speaker;
       spoken.lang = speaker.lang;
-      spoken.onstart = () => { $$("#log .st.cur").forEach((s) => s.classList.remove("cur")); sentence.classList.add("cur"); };
+      spoken.onstart = () => { $$("#thread .st.cur").forEach((s) => s.classList.remove("cur")); sentence.classList.add("cur"); };
       spoken.onend = () => { sentence.classList.remove("cur"); if (i === sentences.length - 1 && reading === button) hush(); };
       speechSynthesis.speak(spoken);
     });
@@ -231,13 +241,14 @@
     box.focus();
   }
   function lastQuestion(card) {
-    const asked = $$("#log .u");
+    const asked = $$("#thread .u");
     const before = asked.filter((u) => u.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING).pop();
     return before ? before.innerText.trim() : "";
   }
   function ask(name, detail) {
     if (busy()) return;
     following = true;
+    again = name === "again";
     if (matchMedia(NARROW).matches) { close(); drawer(false); }
     send(name, detail);
   }
@@ -281,7 +292,7 @@
   document.addEventListener("click", (event) => {
     const at = event.target;
     if (!at.closest || !at.closest("#rag")) return;
-    const link = at.closest('#log a[href^="#c-"]');
+    const link = at.closest('#thread a[href^="#c-"]');
     if (link) {
       event.preventDefault();
       if (!link.classList.contains("wait")) open(link.getAttribute("href").slice(1), link);
@@ -295,10 +306,10 @@
     if (button) {
       const does = Array.from(button.classList).find((c) => c in DOES);
       if (does) DOES[does](button);
-      else if (button.classList.contains("submit-button")) following = true;
+      else if (button.classList.contains("submit-button")) { following = true; again = false; }
       return;
     }
-    const sentence = at.closest("#log .st");
+    const sentence = at.closest("#thread .st");
     const chip = sentence && !String(getSelection()) && $("a.cite:not(.wait)", sentence);
     if (chip) { open(chip.getAttribute("href").slice(1), chip); return; }
     if (matchMedia(NARROW).matches && !at.closest("#side") && !at.closest("#drawer")) { close() || drawer(false); }
@@ -319,11 +330,12 @@
     if (event.key === "Enter" && event.target.id === "question" && !event.shiftKey) {
       if (!event.target.value.trim() || busy()) { event.preventDefault(); event.stopImmediatePropagation(); return; }
       following = true;
+      again = false;
     } else if (event.key === "Escape") {
       if (close() || drawer(false)) { event.preventDefault(); return; }
       const stop = $("#box .stop-button");
       if (stop) stop.click();
-    } else if ((event.key === " " || event.key === "Enter") && event.target.matches("#log a.cite")) {
+    } else if ((event.key === " " || event.key === "Enter") && event.target.matches("#thread a.cite")) {
       event.preventDefault();
       event.target.click();
     } else if (/^Arrow(Left|Right|Up|Down)$/.test(event.key) && root.classList.contains("source")) {
@@ -352,13 +364,36 @@
     }
   }
 
+  // ---------------------------------------------------------------- files for the library
+  // `upload` is Gradio's; what is too much or too large is said without being sent.
+  function dropZone(element, upload) {
+    const input = $("input", element), told = $(".sending", element), limits = $(".drop", element).dataset;
+    async function take(list) {
+      const sent = [];
+      for (const [i, file] of Array.from(list).entries()) {
+        const fault = i >= Number(limits.most) ? "too_many" : file.size > Number(limits.bytes) ? "too_large" : "";
+        if (fault) { sent.push({name: file.name, fault}); continue; }
+        told.textContent = word("sending", {name: file.name});
+        try { sent.push({name: file.name, path: (await upload(file)).path}); }
+        catch (failed) { sent.push({name: file.name, fault: "not_sent"}); }
+      }
+      told.textContent = "";
+      input.value = "";
+      if (sent.length) send("given", {files: sent});
+    }
+    input.addEventListener("change", () => take(input.files));
+    element.addEventListener("dragover", (e) => { e.preventDefault(); element.classList.add("over"); });
+    element.addEventListener("dragleave", () => element.classList.remove("over"));
+    element.addEventListener("drop", (e) => { e.preventDefault(); element.classList.remove("over"); take(e.dataTransfer.files); });
+  }
+
   // ---------------------------------------------------------------- beginning
-  window.rag = {opened, word};
+  window.rag = {opened, word, dropZone};
   document.addEventListener("DOMContentLoaded", () => {
     const told = document.createElement("div");
     told.id = "rag-told";
     told.setAttribute("role", "status");
     document.body.append(told);
-    new MutationObserver(soon).observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["class", "aria-live", "aria-label"]});
+    new MutationObserver(() => { supersede(); soon(); }).observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["class", "aria-live", "aria-label"]});
   });
 })();

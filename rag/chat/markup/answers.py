@@ -5,14 +5,41 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rag.chat.conversation import LOOKED_AT, NEAREST, Exchange, Trouble, link
-from rag.chat.markup import Say, button, day, dotted, engine_name, esc, icon, page_of, paper, paragraphs, seconds
+from rag.chat.conversation import LOOKED_AT, NEAREST, Exchange, link
+from rag.chat.markup import (
+    Html,
+    Say,
+    button,
+    day,
+    dotted,
+    el,
+    engine_name,
+    esc,
+    page_of,
+    paper,
+    paragraphs,
+    raw,
+    seconds,
+)
+from rag.chat.markup.troubles import trouble_card
 from rag.settings import MAX_QUESTION
 from rag.types import Citation, Hit, Nearest, Piece, Reply
 
-
 BEGINNING = 120     # characters shown of a question that is too long to be one
 
+States = dict[int, str]     # citation number → "ok", "no"; a number that is not there is being checked
+
+
+def question(text: str) -> Html:
+    """The reader's bubble; of a page pasted by mistake only the beginning."""
+    text = text if len(text) <= MAX_QUESTION else f"{text[:BEGINNING]}…"
+    lines: list[Html] = []
+    for a, b in paragraphs(text):
+        lines += [el("br"), esc(text[a:b])] if lines else [esc(text[a:b])]
+    return el("div", el("p", *lines), css="u")
+
+
+# ---------------------------------------------------------------- sentences and their chips
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -24,13 +51,17 @@ class Spoken:
 
 
 _MARKED = re.compile(r"((?:\[\d{1,3}\])+)([。！？!?…；;，、,.]*[”’」』》）)】〕\"']*)")
+_HALF_MARKER = re.compile(r"\[\d*$")
 
 
 def spoken(answer: str, known: Iterable[int] | None = None) -> list[list[Spoken]]:
-    """The answer's lines, each as its pieces. `known`: markers of other numbers stay in the text."""
+    """The answer's lines, each as its pieces. `known`: markers of other numbers stay in the text; None: all count,
+    and a marker that is only half written is left out."""
     numbers = None if known is None else set(known)
+    if numbers is None:
+        answer = _HALF_MARKER.sub("", answer)
     lines = []
-    for a, b in paragraphs(re.sub(r"\[\d*$", "", answer) if known is None else answer):
+    for a, b in paragraphs(answer):
         line, done, pieces = answer[a:b], 0, []
         for marks in _MARKED.finditer(line):
             cited = tuple(dict.fromkeys(int(n) for n in re.findall(r"\d+", marks[1])))
@@ -38,253 +69,228 @@ def spoken(answer: str, known: Iterable[int] | None = None) -> list[list[Spoken]
                 continue
             pieces.append(Spoken(line[done:marks.start()].strip(), cited, marks[2]))
             done = marks.end()
-        rest = re.sub(r"\[\d*$", "", line[done:]) if known is None else line[done:]
-        if rest.strip():
-            pieces.append(Spoken(rest.strip()))
+        if line[done:].strip():
+            pieces.append(Spoken(line[done:].strip()))
         lines.append(pieces)
     return lines
 
 
-def chip(say: Say, href: str, n: int, state: str, tag: str = "a") -> str:
-    """A citation as a small button; `state`: ok, no, wait. `tag` "span": one that is only looked at."""
+def chip(say: Say, href: str, n: int, state: str) -> Html:
+    """A citation as a small button; `state`: ok, no, wait. Its sign is the stylesheet's: copying leaves it out."""
     said = say(f"chat.chip_{state}")
-    where = f' href="#{href}" title="{say("chat.source_n", n=n)}{say("chat.comma")}{said}"' if tag == "a" else ""
-    inside = f'<span class="sr">{say("chat.source")}</span>{n}<span class="sr">{say("chat.comma")}{said}</span>'
-    return f'<{tag} class="cite {state}"{where}>{inside if tag == "a" else n}</{tag}>'
+    comma = say("chat.comma")
+    return el("a", el("span", say("chat.source"), css="sr"), str(n), el("span", comma + said, css="sr"),
+              css=f"cite {state}", href=Html(f"#{href}"), title=say("chat.source_n", n=n) + comma + said)
 
 
-def _bold(text: str, short: str | None, start: int, end: int) -> str:
+def _bold(text: str, short: str | None, start: int, end: int) -> Html:
     """`text[start:end]`, with what of it belongs to the first `short` in bold."""
     at = text.find(short) if short else -1
     a, b = (start, start) if at < 0 or not short else (max(start, at), min(end, at + len(short)))
     if a >= b:
         return esc(text[start:end])
-    return f"{esc(text[start:a])}<b>{esc(text[a:b])}</b>{esc(text[b:end])}"
+    return raw(esc(text[start:a]), el("b", text[a:b]), esc(text[b:end]))
 
 
-def sentence(say: Say, exchange: int, one: Spoken, states: dict[int, str], short: str | None) -> str:
+def sentence(say: Say, exchange: int, one: Spoken, states: States, short: str | None) -> Html:
     """The words, with the chips glued to the last two of them and to what closes the sentence."""
     if not one.numbers:
-        return f'<span class="st">{_bold(one.text, short, 0, len(one.text))}</span>'
+        return el("span", _bold(one.text, short, 0, len(one.text)), css="st")
     cut = max(0, len(one.text) - 2)
-    chips = "".join(chip(say, link(exchange, n), n, states.get(n, "wait")) for n in one.numbers)
-    return (f'<span class="st">{_bold(one.text, short, 0, cut)}<span class="nb">'
-            f"{_bold(one.text, short, cut, len(one.text))}{chips}{esc(one.end)}</span></span>")
+    chips = [chip(say, link(exchange, n), n, states.get(n, "wait")) for n in one.numbers]
+    glued = el("span", _bold(one.text, short, cut, len(one.text)), *chips, one.end, css="nb")
+    return el("span", _bold(one.text, short, 0, cut), glued, css="st")
 
 
-def prose(say: Say, exchange: int, answer: str, states: dict[int, str] | None, short: str | None = None,
-          after: str = "") -> str:
+def prose(say: Say, exchange: int, answer: str, states: States | None, short: str | None = None,
+          after: Html | None = None) -> Html:
     """The answer in paragraphs: its first sentence leads, the others go in twos. `states` None: not checked yet."""
     lines = spoken(answer, states)
-    holder = next((id(p) for line in lines for p in line if short and short in p.text), None)
-    shown = [[sentence(say, exchange, p, states or {}, short if id(p) == holder else None) for p in line] for line in lines]
-    blocks: list[list[str]] = []
-    for line in shown:
+    holder = next((p for line in lines for p in line if short and short in p.text), None)
+    blocks: list[list[Html]] = []
+    for line in lines:
+        shown = [sentence(say, exchange, p, states or {}, short if p is holder else None) for p in line]
         if not blocks:
-            blocks.append(line[:1])
-            line = line[1:]
-        blocks += [line[i:i + 2] for i in range(0, len(line), 2)] if len(lines) == 1 else [line]
-    blocks = [b for b in blocks if b]
-    if after:
-        blocks = blocks or [[]]
-        blocks[-1].append(after)
-    return "".join(f'<p{" class=lead" if i == 0 else ""}>'.replace("class=lead", 'class="lead"') + "".join(b) + "</p>"
-                   for i, b in enumerate(blocks))
+            blocks, shown = [shown[:1]], shown[1:]
+        blocks += [shown[i:i + 2] for i in range(0, len(shown), 2)] if len(lines) == 1 else [shown]
+    blocks = [block for block in blocks if block]
+    if after is not None:
+        blocks = [*blocks[:-1], [*(blocks[-1] if blocks else []), after]]
+    return raw(*(el("p", *block, css="" if i else "lead") for i, block in enumerate(blocks)))
 
 
-def who(facts: Iterable[str], say: Say) -> str:
-    return f'<div class="who"><i class="stamp"></i><b>{say("chat.name")}</b><span>{dotted(facts)}</span></div>'
+# ---------------------------------------------------------------- the cards
+
+def _who(say: Say, *facts: str) -> Html:
+    return el("div", el("i", css="stamp"), el("b", say("chat.name")), el("span", dotted(facts)), css="who")
 
 
-def question(text: str) -> str:
-    """The reader's bubble; of a page pasted by mistake only the beginning."""
-    text = text if len(text) <= MAX_QUESTION else f"{text[:BEGINNING]}…"
-    lines = "<br>".join(esc(text[a:b]) for a, b in paragraphs(text))
-    return f'<div class="u"><p>{lines}</p></div>'
+def _card(*inside: str | None, css: str = "", busy: bool = False) -> Html:
+    return el("article", el("div", *inside, css=f"card {css}".strip()), css="a busy" if busy else "a")
 
 
-def writing(say: Say, exchange: int, piece: Piece, engine: str | None, waited: float) -> str:
+def writing(say: Say, exchange: int, piece: Piece, engine: str | None, waited: float) -> Html:
     """The card while the answer grows. Its chips are dotted: nothing is checked yet."""
     stages = ["searching", "writing", "checking"]
     now = stages.index(piece.stage) if piece.stage in stages else 2
-    found = say("chat.step_found", n=piece.found) if now > 0 and piece.found else say("chat.step_searching")
-    steps = "".join(f'<li class="{"d" if i < now else "n" if i == now else "w"}">{words}</li>' for i, words in
-                    enumerate((found, say("chat.step_writing"), say("chat.step_checking"))))
-    caret = '<span class="caret"></span>'
-    body = prose(say, exchange, piece.text, None, after=caret) if piece.text else f'<p class="lead">{caret}</p>'
-    facts = (engine_name(say, engine), say("chat.waited", s=int(waited)) if waited >= 1 else "")
-    return (f'<article class="a busy"><div class="card">{who(facts, say)}<ol class="steps">{steps}</ol>'
-            f'<div class="ans">{body}</div><p class="legend"><span>{say("chat.unchecked")}</span></p></div></article>')
+    found = say("chat.step_found", n=piece.found) if piece.found else say("chat.step_searching")
+    steps = (found, say("chat.step_writing"), say("chat.step_checking"))
+    rows = [el("li", words, css="d" if i < now else "n" if i == now else "w") for i, words in enumerate(steps)]
+    body = prose(say, exchange, piece.text, None, after=el("span", css="caret"))
+    waiting = say("chat.waited", s=int(waited)) if waited >= 1 else ""
+    return _card(_who(say, engine_name(say, engine), waiting), el("ol", *rows, css="steps"), el("div", body, css="ans"),
+                 el("p", el("span", say("chat.unchecked")), css="legend"), busy=True)
 
 
-def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> str:
-    """A finished exchange: an answer, a refusal, two figures that disagree, or an error."""
-    if exchange.trouble is not None or exchange.reply is None:
-        return trouble_card(say, exchange.trouble or Trouble("error", "", ""), last)
+def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html:
+    """A finished exchange. `last`: it stands at the end of the thread, and can be asked again."""
     reply = exchange.reply
+    if reply is None or exchange.trouble is not None:
+        return trouble_card(say, exchange.trouble, last)
     if reply.refused:
-        return _refusal(say, number, exchange, reply, last)
+        return _refusal(say, number, exchange, reply)
     states = {c.n: "ok" if c.verified else "no" for c in reply.citations}
     used = len({c.article_id for c in reply.citations})
-    facts = (engine_name(say, reply.engine), seconds(say, reply),
-             say("chat.searched_used", n=f"{exchange.searched:,}", k=used) if exchange.searched else "")
-    conflict = _conflict(say, number, reply, states) if reply.conflicts else ""
-    head = f'<h2>{say("chat.conflict")}</h2>' if conflict else ""
-    stopped = f'<p class="stopped">{say("chat.stopped")}</p>' if reply.stopped else ""
-    asked = f'<p class="asked">{say("chat.rewritten", question=esc(reply.rewritten))}</p>' if reply.rewritten else ""
-    body = prose(say, number, reply.answer, states, reply.short_answer) or f'<p class="lead">{say("chat.nothing_written")}</p>'
-    return (f'<article class="a"><div class="card{" conf" if conflict else ""}">{who(facts, say)}{asked}{head}<div class="ans">'
-            f"{body}</div>{stopped}{conflict}{_legend(say, reply.citations)}"
-            f'{_actions(say, exchange, last)}{_why(say, number, exchange)}{_to_copy(say, exchange)}</div></article>')
+    searched = say("chat.searched_used", n=f"{exchange.searched:,}", k=used) if exchange.searched else ""
+    figures = _conflict(say, number, reply, states)
+    body = prose(say, number, reply.answer, states, reply.short_answer)
+    return _card(
+        _who(say, engine_name(say, reply.engine), seconds(say, reply), searched),
+        el("p", say("chat.rewritten", question=reply.rewritten), css="asked") if reply.rewritten else None,
+        el("h2", say("chat.conflict")) if figures else None,
+        el("div", body or el("p", say("chat.nothing_written"), css="lead"), css="ans"),
+        el("p", say("chat.stopped"), css="stopped") if reply.stopped else None,
+        figures, _legend(say, reply.citations), _actions(say, exchange, last), _why(say, number, exchange),
+        _to_copy(say, exchange, reply), css="conf" if figures else "")
 
 
-def _legend(say: Say, citations: Sequence[Citation]) -> str:
+def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
+    states = {c.n: "ok" if c.verified else "no" for c in reply.citations}
+    searched = say("chat.searched", n=f"{exchange.searched:,}") if exchange.searched else ""
+    told, near, n = None, reply.nearest, len(reply.nearest)
+    if reply.citations:
+        said = el("div", prose(say, number, reply.answer, states), css="ans")
+        head = raw(said, _legend(say, reply.citations) or Html())
+    elif reply.reason in ("no_evidence", "absent_term") and near:
+        head = el("h2", say("chat.refused"))
+        lacking = [w for w in near[0].lacks if all(w in other.lacks for other in near)]
+        told = say("chat.nearest_lack", n=n, words=_quoted(say, lacking)) if lacking else say("chat.nearest", n=n)
+    else:
+        head = el("h2", reply.answer)
+    rows = [_near(say, link(number, NEAREST + i), one) for i, one in enumerate(near, 1)]
+    return _card(_who(say, say("chat.engine_none"), seconds(say, reply), searched), head,
+                 el("p", told) if told else None, el("ol", *rows, css="near") if rows else None,
+                 _actions(say, exchange, last=False, refused=True), _why(say, number, exchange),
+                 _to_copy(say, exchange, reply), css="none")
+
+
+def _near(say: Say, target: str, near: Nearest) -> Html:
+    title = near.title or near.source
+    has = say("chat.has", words=_quoted(say, near.has)) if near.has else ""
+    lacks = say("chat.lacks", words=_quoted(say, near.lacks)) if near.lacks else ""
+    printed = " ".join(p for p in (paper(say, near.source), near.date) if p)
+    words = say("chat.comma").join(p for p in (has, lacks) if p)
+    opening = button(f"to {target}", "file", say("chat.open"), title=say("chat.open_named", title=title))
+    return el("li", el("b", title), el("small", dotted((printed, words))), opening)
+
+
+def _quoted(say: Say, words: Sequence[str]) -> str:
+    return "".join(say("chat.quoted", word=w) for w in words[:4])
+
+
+def _legend(say: Say, citations: Sequence[Citation]) -> Html | None:
+    """What the chips of this answer mean; the ones shown here can't be pressed."""
     shown = []
     for state, verified in (("ok", True), ("no", False)):
         n = next((c.n for c in citations if c.verified is verified), None)
         if n is not None:
-            shown.append(f'<span>{chip(say, "", n, state, "span")}{say(f"chat.legend_{state}")}</span>')
-    return f'<p class="legend">{"".join(shown)}</p>' if shown else ""
+            shown.append(el("span", el("span", str(n), css=f"cite {state}"), say(f"chat.legend_{state}")))
+    return el("p", *shown, css="legend") if shown else None
 
 
-def _actions(say: Say, exchange: Exchange, last: bool, refused: bool = False) -> str:
-    parts = [button("ghost do-copy", "copy", say("chat.copy"))]
-    if refused:
-        parts.append(button("ghost do-reword", "redo", say("chat.reword")))
-    else:
-        if last:
-            parts.append(button("ghost do-retry", "redo", say("chat.retry")))
-        parts.append(button("ghost do-say", "say", say("chat.say")))
-    if exchange.found:
-        parts.append(button("ghost why do-why", "why", say("chat.how_found" if refused else "chat.why")))
-    return f'<div class="acts">{"".join(parts)}</div>'
+def _actions(say: Say, exchange: Exchange, last: bool, refused: bool = False) -> Html:
+    again = button("ghost do-reword", "redo", say("chat.reword")) if refused else (
+        button("ghost do-retry", "redo", say("chat.retry")) if last else None)
+    words = say("chat.how_found" if refused else "chat.why")
+    why = button("ghost why do-why", "why", words) if exchange.found else None
+    return el("div", button("ghost do-copy", "copy", say("chat.copy")), again,
+              None if refused else button("ghost do-say", "say", say("chat.say")), why, css="acts")
 
 
-def _to_copy(say: Say, exchange: Exchange) -> str:
+def _to_copy(say: Say, exchange: Exchange, reply: Reply) -> Html:
     """What 复制 puts on the clipboard, a paragraph a line; not shown."""
-    reply = exchange.reply
-    assert reply is not None
-    lines = [reply.answer.strip()]
+    lines = reply.answer.strip().splitlines()
     if reply.citations:
         lines += ["", say("chat.sources")]
         for c in reply.citations:
-            lines.append(f"[{c.n}] {exchange.references.get(c.n) or c.title}{say('chat.colon')}“{c.quote}”")
-    return f'<div class="out">{"".join(f"<p>{esc(part)}</p>" for line in lines for part in (line.splitlines() or [""]))}</div>'
+            quote = " ".join(c.quote.split())
+            lines.append(f"[{c.n}] {exchange.references.get(c.n) or c.title}{say('chat.colon')}“{quote}”")
+    return el("div", *(el("p", line) for line in lines), css="out")
 
 
-def _why(say: Say, number: int, exchange: Exchange) -> str:
+# ---------------------------------------------------------------- why these, and what disagrees
+
+def _why(say: Say, number: int, exchange: Exchange) -> Html | None:
     """How the articles were found: their words that match, and three bars."""
     if not exchange.found:
-        return ""
-    rows = "".join(f"<li>{_hit(say, link(number, LOOKED_AT + i), i, hit, exchange.found)}</li>"
-                   for i, hit in enumerate(exchange.found, 1))
+        return None
+    rows = [el("li", _hit(say, link(number, LOOKED_AT + i), i, hit), _bars(say, hit, exchange.found))
+            for i, hit in enumerate(exchange.found, 1)]
     told = say("chat.why_told", n=f"{exchange.searched:,}", k=len(exchange.found))
-    return f'<div class="whybox"><p>{told}</p><ol class="hits">{rows}</ol><p class="xs">{say("chat.why_bars")}</p></div>'
+    return el("div", el("p", told), el("ol", *rows, css="hits"), el("p", say("chat.why_bars"), css="xs"), css="whybox")
 
 
-def _hit(say: Say, target: str, place: int, hit: Hit, among: Sequence[Hit]) -> str:
+def _hit(say: Say, target: str, place: int, hit: Hit) -> Html:
+    title = el("button", f"{place} {hit.title or hit.text[:20]}", css=f"title to {target}", type="button")
+    by_meaning = None if hit.why.matched else el("span", say("chat.no_word_matched"), css="tag line")
+    return el("div", title, el("p", "…", _matched(hit), "… ", by_meaning))
+
+
+def _bars(say: Say, hit: Hit, among: Sequence[Hit]) -> Html:
+    """Words are shown as a share of the best among those shown, because their score has no upper end."""
     best = max((h.why.lexical or 0.0 for h in among), default=0.0)
-    scores = ((say("chat.bar_words"), (hit.why.lexical or 0.0) / best if best else 0.0), (say("chat.bar_meaning"), hit.why.vector or 0.0),
-              (say("chat.bar_total"), hit.score if hit.why.rerank is None else hit.why.rerank))
-    bars = "".join(f'<span>{name}</span><span class="bar"><i style="width:{_part(score) * 100:.0f}%"></i></span><b>{_part(score):.2f}</b>'
-                   for name, score in scores)
-    none = "" if hit.why.matched else f' <span class="tag line">{say("chat.no_word_matched")}</span>'
-    return (f'<div><button type="button" class="title to {target}">{place} {esc(hit.title or hit.text[:20])}</button><p>…{_matched(hit)}…{none}</p></div>'
-            f'<div class="sc">{bars}</div>')
+    scores = (("words", (hit.why.lexical or 0.0) / best if best else 0.0), ("meaning", hit.why.vector or 0.0),
+              ("total", hit.score if hit.why.rerank is None else hit.why.rerank))
+    parts: list[Html] = []
+    for name, score in scores:
+        score = min(1.0, max(0.0, score))
+        parts += [el("span", say(f"chat.bar_{name}")), el("span", el("i", style=f"width:{score:.0%}"), css="bar"),
+                  el("b", f"{score:.2f}")]
+    return el("div", *parts, css="sc")
 
 
-def _part(score: float) -> float:
-    return min(1.0, max(0.0, score))
-
-
-def _matched(hit: Hit, width: int = 72) -> str:
+def _matched(hit: Hit, width: int = 72) -> Html:
     """The stretch of the passage around its first matched word, the matched words marked."""
     words = sorted((w for w in hit.why.matched if w), key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, words))) if words else None
-    first = pattern.search(hit.text) if pattern else None
+    pattern = re.compile("|".join(map(re.escape, words)) if words else r"(?!)")
+    first = pattern.search(hit.text)
     start = max(0, (first.start() if first else 0) - width // 4)
-    text = hit.text[start:start + width]
-    if pattern is None:
-        return esc(text)
-    done, shown = 0, ""
+    text, done = hit.text[start:start + width], 0
+    shown: list[Html] = []
     for word in pattern.finditer(text):
-        shown += f"{esc(text[done:word.start()])}<mark>{esc(word[0])}</mark>"
+        shown += [esc(text[done:word.start()]), el("mark", word[0])]
         done = word.end()
-    return shown + esc(text[done:])
+    return raw(*shown, esc(text[done:]))
 
 
-def _conflict(say: Say, number: int, reply: Reply, states: dict[int, str]) -> str:
+def _conflict(say: Say, number: int, reply: Reply, states: States) -> Html | None:
     """The two places that disagree, the newer first, with its tag and edge."""
     by_number = {c.n: c for c in reply.citations}
-    shown = ""
+    shown = []
     for pair in reply.conflicts:
-        two = [by_number[n] for n in pair if n in by_number]
-        if len(two) < 2:
-            continue
-        two.sort(key=lambda c: c.date or "", reverse=True)
-        dated = bool(two[0].date and two[1].date and two[0].date != two[1].date)
-        cards = ""
-        for i, c in enumerate(two):
-            tag = f'<span class="tag{" line" if i else ""}">{say("chat.older" if i else "chat.newer")}</span>' if dated else ""
-            when = dotted((day(say, c.date), page_of(say, c.page)))
-            rows = (f'<dt>{say("chat.when")}</dt><dd>{when}</dd>' if when else "") + (
-                f'<dt>{say("chat.from")}</dt><dd>{esc(c.title)} {chip(say, link(number, c.n), c.n, states.get(c.n, "wait"))}</dd>')
-            cards += f'<div class="fig{"" if i or not dated else " new"}">{tag}<p class="n">{esc(c.quote)}</p><dl>{rows}</dl></div>'
-        shown += f'<div class="vs">{cards}</div>'
-    return shown
+        two = sorted((by_number[n] for n in pair if n in by_number), key=lambda c: c.date or "", reverse=True)
+        if len(two) == 2:
+            dated = bool(two[0].date and two[1].date and two[0].date != two[1].date)
+            cards = [_figure(say, number, c, states, newer, dated) for newer, c in zip((True, False), two, strict=True)]
+            shown.append(el("div", *cards, css="vs"))
+    return raw(*shown) if shown else None
 
 
-# ---------------------------------------------------------------- a refusal, an error
-
-def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply, last: bool) -> str:
-    states = {c.n: "ok" if c.verified else "no" for c in reply.citations}
-    facts = (say("chat.engine_none"), seconds(say, reply), say("chat.searched", n=f"{exchange.searched:,}") if exchange.searched else "")
-    told = ""
-    if reply.citations:
-        head = f'<div class="ans">{prose(say, number, reply.answer, states)}</div>{_legend(say, reply.citations)}'
-    elif reply.reason in ("no_evidence", "absent_term") and reply.nearest:
-        head = f'<h2>{say("chat.refused")}</h2>'
-        lacking = [w for w in reply.nearest[0].lacks if all(w in n.lacks for n in reply.nearest)]
-        told = say("chat.nearest_lack", n=len(reply.nearest), words=_quoted(say, lacking)) if lacking else say("chat.nearest", n=len(reply.nearest))
-        told = f"<p>{told}</p>"
-    else:
-        head = f"<h2>{esc(reply.answer)}</h2>"
-    near = "".join(_near(say, link(number, NEAREST + i), n) for i, n in enumerate(reply.nearest, 1))
-    near = f'<ol class="near">{near}</ol>' if near else ""
-    return (f'<article class="a"><div class="card none">{who(facts, say)}{head}{told}{near}'
-            f"{_actions(say, exchange, last, refused=True)}{_why(say, number, exchange)}{_to_copy(say, exchange)}</div></article>")
-
-
-def _near(say: Say, target: str, near: Nearest) -> str:
-    words = say("chat.comma").join(p for p in (say("chat.has", words=_quoted(say, near.has)) if near.has else "",
-                                               say("chat.lacks", words=_quoted(say, near.lacks)) if near.lacks else "") if p)
-    title = say("chat.open_named", title=esc(near.title or near.source))
-    opening = button(f"to {target}", "file", say("chat.open"), f' title="{title}"')
-    paper_and_day = esc(" ".join(p for p in (paper(say, near.source), near.date) if p))
-    return f"<li><b>{esc(near.title or near.source)}</b><small>{dotted((paper_and_day, words))}</small>{opening}</li>"
-
-
-def _quoted(say: Say, words: Sequence[str]) -> str:
-    return "".join(say("chat.quoted", word=esc(w)) for w in words[:4])
-
-
-# For telling an error over the telephone: the first digit is who can help (1 the asker, 2 the machine, 3 the library).
-CODES = {
-    "empty_question": "E-110", "question_too_long": "E-111", "filter_empty": "E-120", "model_unusable": "E-202",
-    "models_not_installed": "E-204", "broke_off": "E-203", "empty_library": "E-301", "library_damaged": "E-302",
-    "library_newer": "E-303", "other_embedding": "E-304", "library_locked": "E-305", "disk_full": "E-306", "no_permission": "E-307",
-}
-_REMEDIES = {     # kind → (what the button does, its words, warning rather than failure)
-    "empty_question": ("do-focus", "write", True), "question_too_long": ("do-reword", "shorten", True),
-    "filter_empty": ("do-unfilter", "unfilter", True), "empty_library": ("do-library", "to_library", True),
-    "model_unusable": ("do-builtin", "builtin", False), "models_not_installed": ("do-builtin", "builtin", False),
-}
-
-
-def trouble_card(say: Say, trouble: Trouble, last: bool = True) -> str:
-    """What happened, what to do, and a button that does it."""
-    does, words, warning = _REMEDIES.get(trouble.kind, ("do-retry", "again", False))
-    kept = f'<p class="kept">{esc(trouble.written)}</p>' if trouble.written else ""
-    row = f'<div class="row">{button(f"pri {does}", "", say(f"chat.trouble.{words}"))}</div>' if last else ""
-    return (f'<article class="a"><section class="card err{" w" if warning else ""}"><h2>{icon("warn")}<span>{esc(trouble.what)}</span>'
-            f'<code>{CODES.get(trouble.kind, "E-200")}</code></h2><p>{esc(trouble.remedy)}</p>{kept}{row}</section></article>')
+def _figure(say: Say, number: int, c: Citation, states: States, newer: bool, dated: bool) -> Html:
+    tag = el("span", say("chat.newer" if newer else "chat.older"), css="tag" if newer else "tag line")
+    when = dotted((day(say, c.date), page_of(say, c.page)))
+    rows = [el("dt", say("chat.when")), el("dd", when)] if when else []
+    cited = chip(say, link(number, c.n), c.n, states.get(c.n, "wait"))
+    rows += [el("dt", say("chat.from")), el("dd", f"{c.title} ", cited)]
+    css = "fig new" if newer and dated else "fig"
+    return el("div", tag if dated else None, el("p", c.quote, css="n"), el("dl", *rows), css=css)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.chat.markup import Say, button, day, dotted, esc, icon, moment
+from rag.chat.markup import Html, Say, button, day, dotted, el, icon, moment, raw
 from rag.chat.markup.sources import clipping
 from rag.errors import Error
 from rag.types import Article, LibraryState, Progress, Receipt, Removal
@@ -11,90 +11,99 @@ from rag.types import Article, LibraryState, Progress, Receipt, Removal
 FILES_AT_ONCE, MEGABYTES = 50, 100
 
 
-def head(say: Say, state: LibraryState, trouble: Error | None = None) -> str:
+def head(say: Say, state: LibraryState, trouble: Error | None = None) -> Html:
     """How much there is; how far search by meaning lags behind; why it can't be made, where it can't."""
     facts = dotted((say("chat.lib.articles", n=f"{state.articles:,}"), say("chat.lib.files", n=f"{state.documents:,}"),
                     say("chat.updated", moment=moment(say, state.updated)) if state.updated else ""))
-    behind = ""
+    late = None
     if trouble is not None:
-        behind = f'<p class="late w">{icon("warn")}{esc(trouble.what)} {esc(trouble.remedy)}</p>'
+        late = el("p", icon("warn"), f"{trouble.what} {trouble.remedy}", css="late w")
     elif state.embedded < state.passages:
-        share = int(100 * state.embedded / max(1, state.passages))
-        behind = f'<p class="late">{say("chat.lib.behind", share=share)}</p>'
-    return f'<div class="ttl"><h2>{say("chat.lib.title")}</h2><p>{facts}</p></div>{behind}'
+        late = el("p", say("chat.lib.behind", share=100 * state.embedded // max(1, state.passages)), css="late")
+    return raw(el("div", el("h2", say("chat.lib.title")), el("p", facts), css="ttl"), late or Html())
 
 
-def drop_zone(say: Say) -> str:
+def drop_zone(say: Say) -> Html:
     told = say("chat.lib.drop_told", n=FILES_AT_ONCE, mb=MEGABYTES)
-    return (f'<div class="drop">{icon("tray")}<div><b>{say("chat.lib.drop")}</b><small>{told}</small></div>'
-            f'<label class="btn pri" for="files">{say("chat.lib.choose")}</label>'
-            f'<input class="sr" id="files" type="file" multiple aria-label="{say("chat.lib.choose")}"></div>'
-            f'<p class="sending" role="status"></p>')
+    words = el("div", el("b", say("chat.lib.drop")), el("small", told))
+    choose = say("chat.lib.choose")
+    return raw(el("div", icon("tray"), words, el("label", choose, css="btn pri", for_="files"),
+                  el("input", css="sr", id="files", type="file", multiple=True, aria_label=choose), css="drop",
+                  data_most=str(FILES_AT_ONCE), data_bytes=str(MEGABYTES * 1_000_000)),
+               el("p", css="sending", role="status"))
 
 
-def working(say: Say, steps: Sequence[Progress], total: int) -> str:
+def working(say: Say, steps: Sequence[Progress], total: int) -> Html:
     """What is being done with the files right now; `steps`: the latest of each stage."""
-    rows = ""
+    rows = []
     for step in steps:
-        share = int(100 * step.done / step.total) if step.total else 0
+        share = str(100 * step.done // step.total if step.total else 0)
         name = say(f"chat.lib.stage_{step.stage}")
+        bar = el("span", el("i", style=f"width:{share}%"), css="pb", role="progressbar", aria_label=name,
+                 aria_valuenow=share, aria_valuemin="0", aria_valuemax="100")
         words = say("chat.lib.of", done=step.done, total=step.total) if step.total else ""
-        rows += (f'<li><span class="nm">{name}{f" · {esc(step.name)}" if step.name else ""}</span>'
-                 f'<span class="pb" role="progressbar" aria-label="{name}" aria-valuenow="{share}" aria-valuemin="0" aria-valuemax="100">'
-                 f'<i style="width:{share}%"></i></span><span class="s">{words}</span></li>')
-    return (f'<section class="card sec"><h2>{say("chat.lib.working")} <small>{say("chat.lib.files_given", n=total)}</small></h2>'
-            f'<ul class="fl">{rows}</ul></section>')
+        rows.append(el("li", el("span", dotted((name, step.name)), css="nm"), bar, el("span", words, css="s")))
+    return el("section", el("h2", say("chat.lib.working"), " ", el("small", say("chat.lib.files_given", n=total))),
+              el("ul", *rows, css="fl"), css="card sec")
 
 
-def receipts(say: Say, rows: Sequence[Receipt]) -> str:
+_STATUS = {"added": "", "replaced": "", "unchanged": "w", "refused": "b"}   # its sign: ✓ ! ✕
+
+
+def receipts(say: Say, rows: Sequence[Receipt]) -> Html:
     """One row a file: what went in, or why it did not."""
-    body = ""
-    for r in rows:
-        css, word = {"added": ("", "added"), "replaced": ("", "replaced"), "unchanged": ("w", "unchanged")}.get(r.status, ("b", "refused"))
-        if r.status == "refused":
-            reason = esc(r.reason or "")
-        else:
-            reason = dotted((esc(r.reason or ""), say("chat.lib.duplicate") if r.duplicates else "")) or "—"
-        body += (f'<tr><td class="nm">{esc(r.file)}</td><td class="r">{r.articles or "—"}</td><td class="r">{r.pages or "—"}</td>'
-                 f'<td class="r">{f"{r.characters:,}" if r.characters else "—"}</td><td><span class="stt {css}">{say(f"chat.lib.{word}")}</span></td>'
-                 f"<td>{reason}</td></tr>")
+    names = [el("th", say(f"chat.lib.{key}"), css="r" if key in ("piece", "page", "length") else "")
+             for key in ("file", "piece", "page", "length", "status", "reason")]
+    body = [el("tr", *_cells(say, r)) for r in rows]
     went = sum(r.articles for r in rows if r.status in ("added", "replaced"))
     refused = sum(r.status == "refused" for r in rows)
     told = dotted((say("chat.lib.went_in", n=went), say("chat.lib.not_in", n=refused) if refused else ""))
-    names = "".join(f'<th{css}>{say(f"chat.lib.{key}")}</th>' for key, css in
-                    (("file", ""), ("piece", ' class="r"'), ("page", ' class="r"'), ("length", ' class="r"'), ("status", ""), ("reason", "")))
-    return (f'<section class="card sec"><h2>{say("chat.lib.receipts")} <small>{told}</small></h2>'
-            f'<div class="tw" tabindex="0" role="region" aria-label="{say("chat.lib.receipts_label")}"><table class="stack rcp">'
-            f"<thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div></section>")
+    table = el("table", el("thead", el("tr", *names)), el("tbody", *body), css="stack rcp")
+    return el("section", el("h2", say("chat.lib.receipts"), " ", el("small", told)),
+              el("div", table, css="tw", tabindex="0", role="region", aria_label=say("chat.lib.receipts_label")),
+              css="card sec")
 
 
-def removed(say: Say, removals: Sequence[Removal]) -> str:
+def _cells(say: Say, r: Receipt) -> list[Html]:
+    reason = dotted((r.reason, say("chat.lib.duplicate") if r.duplicates else "")) or "—"
+    counts = [el("td", f"{n:,}" if n else "—", css="r") for n in (r.articles, r.pages, r.characters)]
+    status = el("span", say(f"chat.lib.{r.status}"), css=f"stt {_STATUS[r.status]}".strip())
+    return [el("td", r.file, css="nm"), *counts, el("td", status), el("td", reason)]
+
+
+def removed(say: Say, removals: Sequence[Removal]) -> Html:
     """The receipt of a removal: what went, and that search finds nothing of it any more."""
-    told = "".join(f'<p>{say("chat.lib.gone" if r.status == "removed" and not r.left else "chat.lib.left" if r.left else "chat.lib.unknown", n=r.articles, k=r.passages, left=r.left)}</p>'
-                   for r in removals)
-    return f'<section class="card sec"><h2>{say("chat.lib.removal")}</h2>{told}</section>'
+    told = []
+    for r in removals:
+        key = "left" if r.left else "gone" if r.status == "removed" else "unknown"
+        told.append(el("p", say(f"chat.lib.{key}", n=r.articles, k=r.passages, left=r.left)))
+    return el("section", el("h2", say("chat.lib.removal")), *told, css="card sec")
 
 
-def shelf(say: Say, articles: Sequence[Article], chosen: str, more: bool) -> str:
+def shelf(say: Say, articles: Sequence[Article], chosen: str, more: bool) -> Html:
     """The articles found, newest first; `more`: there are others."""
-    rows = ""
-    for a in articles:
-        on = a.article_id == chosen
-        facts = dotted((esc(a.column or ""), day(say, a.date), esc(a.source)))
-        rows += (f'<li><button type="button" class="q{" on" if on else ""} do-choose" data-article="{esc(a.article_id)}" aria-pressed="{"true" if on else "false"}">'
-                 f"<b>{esc(a.title or a.text[:24])}</b><small>{facts}</small></button></li>")
-    rest = f'<p class="note"><button type="button" class="btn do-more">{say("chat.lib.more")}</button></p>' if more else ""
-    return f'<ul class="shelf">{rows}</ul>{rest}' if rows else f'<p class="note">{say("chat.lib.none_found")}</p>'
+    rows = [_row(say, a, a.article_id == chosen) for a in articles]
+    if not rows:
+        return el("p", say("chat.lib.none_found"), css="note")
+    rest = el("p", el("button", say("chat.lib.more"), css="btn do-more", type="button"), css="note") if more else Html()
+    return raw(el("ul", *rows, css="shelf"), rest)
 
 
-def preview(say: Say, article: Article | None) -> str:
+def _row(say: Say, a: Article, on: bool) -> Html:
+    facts = dotted((a.column, day(say, a.date), a.source))
+    return el("li", el("button", el("b", a.title or a.text[:24]), el("small", facts), type="button",
+                       css="q on do-choose" if on else "q do-choose", data_article=a.article_id,
+                       aria_pressed="true" if on else "false"))
+
+
+def preview(say: Say, article: Article | None) -> Html:
+    bar = el("div", el("h2", say("chat.lib.preview")), css="sbar")
     if article is None:
-        return f'<section class="card pre"><div class="sbar"><h2>{say("chat.lib.preview")}</h2></div><p class="note">{say("chat.lib.preview_none")}</p></section>'
-    return (f'<section class="card pre" aria-label="{say("chat.lib.preview")}"><div class="sbar"><h2>{say("chat.lib.preview")}</h2></div>'
-            f'<div class="bd" tabindex="0" role="region" aria-label="{say("chat.panel.text")}">{clipping(say, article)[0]}</div><div class="ft">'
-            f'{button("do-remove", "trash", say("chat.lib.remove"), _remove(say, article))}<span class="muted sm">{esc(article.source)}</span></div></section>')
-
-
-def _remove(say: Say, article: Article) -> str:
-    """The first press asks, the second removes."""
-    return f' data-article="{esc(article.article_id)}" data-sure="{say("chat.lib.remove_sure")}"'
+        return el("section", bar, el("p", say("chat.lib.preview_none"), css="note"), css="card pre")
+    # the first press asks, the second removes
+    remove = button("do-remove", "trash", say("chat.lib.remove"), data_article=article.article_id,
+                    data_sure=say("chat.lib.remove_sure"))
+    cutting, _ = clipping(say, article)
+    text = el("div", cutting, css="bd", tabindex="0", role="region", aria_label=say("chat.panel.text"))
+    return el("section", bar, text, el("div", remove, el("span", article.source, css="muted sm"), css="ft"),
+              css="card pre", aria_label=say("chat.lib.preview"))

@@ -1,57 +1,70 @@
-"""The frame of the page comes out: bar, first page, list of conversations."""
+"""The frame of the page comes out: its bar, the first page, the list of conversations."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rag.chat.conversation import Conversation
-from rag.chat.markup import Say, button, day, dotted, esc, icon, moment, paper
+from rag.chat.markup import Html, Say, button, day, dotted, el, filled, icon, icon_button, moment, paper, raw
+from rag.chat.markup.troubles import empty_library
 from rag.types import Article, LibraryState
 
 
-def header(say: Say, attributes: str) -> str:
-    """`attributes`: already safe."""
-    return (f'<header class="hdr"{attributes}><a class="skip" href="#question">{say("chat.skip")}</a>'
-            f'<button type="button" class="btn ghost ico only-p do-drawer" aria-label="{say("chat.conversations_open")}">{icon("menu")}</button>'
-            f'<i class="stamp" aria-hidden="true"></i><h1><b>{say("chat.brand")}</b><span class="s">{say("chat.house")}</span></h1>'
-            f'<div class="tools">{button("ghost no-p do-drawer", "menu", say("chat.conversations"))}{button("ghost no-p do-new", "plus", say("chat.new"))}'
-            f'<button type="button" class="btn ghost do-size"><span class="zi">{say("chat.size")}</span></button>'
-            f'<button type="button" class="btn ghost ico do-theme" aria-label="{say("chat.to_dark")}" title="{say("chat.theme")}">'
-            f'{icon("moon")}</button></div></header>')
+def header(say: Say, language: str, words: Mapping[str, str]) -> Html:
+    """`words`: what the page's script says; it reads them from the bar's attributes."""
+    told = {f"data_{key}": text for key, text in words.items()}
+    return el(
+        "header", el("a", say("chat.skip"), css="skip", href="#question"),
+        icon_button("ghost only-p do-drawer", "menu", say("chat.conversations_open")),
+        el("i", css="stamp", aria_hidden="true"),
+        el("h1", el("b", say("chat.brand")), el("span", say("chat.house"), css="s")),
+        el("div", button("ghost no-p do-drawer", "menu", say("chat.conversations")),
+           button("ghost no-p do-new", "plus", say("chat.new")),
+           el("button", el("span", say("chat.size"), css="zi"), css="btn ghost do-size", type="button"),
+           icon_button("ghost do-theme", "moon", say("chat.to_dark"), title=say("chat.theme")), css="tools"),
+        css="hdr", lang=language, **told)
 
 
-def greeting(say: Say, state: LibraryState, examples: Sequence[tuple[str, str]], newest: Sequence[Article]) -> str:
+def greeting(say: Say, state: LibraryState, examples: Sequence[tuple[str, str]], newest: Sequence[Article]) -> Html:
     """The masthead, questions to begin with, and what came last; an empty library says so instead."""
-    papers = list(dict.fromkeys(paper(say, s) for s in state.sources[:60]))
-    names = [p for p in papers if p != say("chat.panel.paper")][:3] or [esc(c) for c in state.columns[:3]]
-    updated = f'<span>{say("chat.updated", moment=moment(say, state.updated))}</span>' if state.updated else ""
-    mast = (f'<section class="mast"><div class="rule"><span>{say("chat.count", n=f"<b>{state.articles:,}</b>")}</span>'
-            f'<span class="no-p">{dotted(names)}</span>{updated}</div><h2>{say("chat.slogan_1")}<em>{say("chat.slogan_2")}</em></h2>'
-            f'<p>{say("chat.promise_1")}<br>{say("chat.promise_2")}</p></section>')
+    papers = [p for p in dict.fromkeys(paper(say, s) for s in state.sources[:60]) if p != say("chat.panel.paper")]
+    count = filled(say("chat.count"), n=el("b", f"{state.articles:,}"))
+    mast = el(
+        "section",
+        el("div", el("span", count), el("span", dotted(papers[:3] or state.columns[:3]), css="no-p"),
+           el("span", say("chat.updated", moment=moment(say, state.updated))) if state.updated else None, css="rule"),
+        el("h2", say("chat.slogan_1"), el("em", say("chat.slogan_2"))),
+        el("p", say("chat.promise_1"), el("br"), say("chat.promise_2")), css="mast")
     if not state.articles:
-        return (f'{mast}<section class="card err w"><h2>{icon("tray")}<span>{say("errors.empty_library.what")}</span><code>E-301</code></h2>'
-                f'<p>{say("chat.empty_remedy")}</p><div class="row">{button("pri do-library", "", say("chat.trouble.to_library"))}</div></section>')
-    asks = "".join(f'<button type="button" class="ex do-ask"><small>{esc(column)}</small><span>{esc(asked)}</span></button>'
-                   for column, asked in examples)
-    asks = f'<p class="hint">{say("chat.examples")}</p><div class="exs">{asks}</div>' if asks else ""
-    recent = "".join(f'<li><button type="button" class="do-article" data-article="{esc(a.article_id)}"><small>{day(say, a.date) or esc(a.column or "")}'
-                     f"</small>{esc(a.title or a.text[:24])}</button></li>" for a in newest)
-    recent = f'<p class="hint">{say("chat.newest")}</p><ul class="rec">{recent}</ul>' if recent else ""
-    return mast + asks + recent
+        return raw(mast, empty_library(say))
+    asks = [el("button", el("small", column), el("span", asked), css="ex do-ask", type="button")
+            for column, asked in examples]
+    recent = [el("li", el("button", el("small", day(say, a.date) or a.column or ""), a.title or a.text[:24],
+                          css="do-article", type="button", data_article=a.article_id)) for a in newest]
+    return raw(mast, _under(say("chat.examples"), el("div", *asks, css="exs"), asks),
+               _under(say("chat.newest"), el("ul", *recent, css="rec"), recent))
 
 
-def conversations(say: Say, current: Conversation, others: Sequence[Conversation]) -> str:
+def _under(hint: str, part: Html, rows: Sequence[Html]) -> Html:
+    return raw(el("p", hint, css="hint"), part) if rows else Html()
+
+
+def conversations(say: Say, current: Conversation, others: Sequence[Conversation]) -> Html:
     """The drawer: newest first, each opened or deleted by its key."""
-    rows = ""
-    for c in ((current,) if current.exchanges else ()) + tuple(others):
-        on = " on" if c.key == current.key else ""
-        now = ' aria-current="true"' if on else ""
-        rows += (f'<div class="ci{on}"><button type="button" class="do-open" data-key="{esc(c.key)}"{now}>{esc(c.title[:60])}'
-                 f'<small>{dotted((moment(say, c.at), say("chat.questions", n=len(c.exchanges))))}</small></button>'
-                 f'<button type="button" class="btn ghost ico do-drop" data-key="{esc(c.key)}" aria-label="{say("chat.drop_named", title=esc(c.title[:30]))}">'
-                 f'{icon("trash")}</button></div>')
-    return (f'<div class="drawer" role="navigation" aria-label="{say("chat.conversations_list")}"><div class="top">{button("pri do-new", "plus", say("chat.new"))}'
-            f'<button type="button" class="btn ico do-drawer" aria-label="{say("chat.drawer_close")}">{icon("x")}</button></div>'
-            f'<div class="srch">{icon("find")}<label class="sr" for="in-conversations">{say("chat.find")}</label>'
-            f'<input id="in-conversations" placeholder="{say("chat.find")}" autocomplete="off"></div>'
-            f'<div class="dlist">'
-            f'{rows or say("chat.no_conversation")}<p class="note">{say("chat.only_here")}</p></div></div>')
+    said = [*((current,) if current.exchanges else ()), *others]
+    rows = [_row(say, c, c.key == current.key) for c in said]
+    search = el("div", icon("find"), el("label", say("chat.find"), css="sr", for_="in-conversations"),
+                el("input", id="in-conversations", placeholder=say("chat.find"), autocomplete="off"), css="srch")
+    return el(
+        "div", el("div", button("pri do-new", "plus", say("chat.new")),
+                  icon_button("do-drawer", "x", say("chat.drawer_close")), css="top"), search,
+        el("div", *rows, None if rows else el("p", say("chat.no_conversation"), css="note"),
+           el("p", say("chat.only_here"), css="note"), css="dlist"),
+        css="drawer", role="navigation", aria_label=say("chat.conversations_list"))
+
+
+def _row(say: Say, c: Conversation, on: bool) -> Html:
+    facts = dotted((moment(say, c.at), say("chat.questions", n=len(c.exchanges))))
+    opening = el("button", c.title[:60], el("small", facts), css="do-open", type="button", data_key=c.key,
+                 aria_current="true" if on else None)
+    dropping = icon_button("ghost do-drop", "trash", say("chat.drop_named", title=c.title[:30]), data_key=c.key)
+    return el("div", opening, dropping, css="ci on" if on else "ci")

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
     )
     op.create_index("articles_of_document", "articles", ["document", "position"])
+    op.create_index("articles_of_days", "articles", ["last_day", "first_day"])
     op.create_table(
         "passages",
         sa.Column("id", _ID, primary_key=True, autoincrement=False),

@@ -1,0 +1,540 @@
+"""The chat as readers meet it: a real browser, the real server, a real library.
+
+Answers whose course a test must know (slow, unsure, refused) are scripted; all else of the library is its own.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rag
+from rag.chat import server
+from rag.types import Article, Citation, Hit, Nearest, Piece, Reply, Why
+
+pytestmark = [
+    pytest.mark.browser, pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),   # gradio's own, after each event
+]  # fmt: skip
+
+WIDTHS = pytest.mark.parametrize("width", [1280, 390])
+HOSTILE = '<img src=x onerror="window.pwned=1"></mark><script>window.pwned=2</script>${window.pwned=3}{{window.pwned}}'
+FILES = {
+    "青岭日报-20250305.txt": "# 青岭县气象站建成投用\n\n"
+    + "\n\n".join(f"县里为这件事准备了很久，第{n}次会议专门讨论了选址、经费和人员安排。" for n in range(1, 9))
+    + "\n\n青岭县气象站有12名职工，每天发布两次天气预报。站长李明说，明年还要再添一套设备。\n",
+    "柳溪日报-20250312.txt": "# 柳溪镇茶园改造\n\n柳溪镇把300亩老茶园改造成了生态茶园，今年春茶产量增加两成。\n",
+    "夜校简报.txt": f"# 夜校 {HOSTILE}\n\n夜校开设了编织课程，学员共有45人。{HOSTILE}\n",
+}
+SLOW = "慢慢说：气象站怎么样？"
+REFUSED = "拒答：气象站的预算是多少？"
+PARTS = ("青岭县气象站有12名职工", "每天发布两次天气预报", "站长李明说明年还要再添一套设备", "大家都很高兴", "以后会更好")
+
+
+class Scripted:
+    """The library, but for questions whose answers a test must know."""
+
+    def __init__(self, library: rag.Library) -> None:
+        self.library = library
+        article = next(a for a in library.articles() if "气象站" in a.title)
+        self.article_of_all = article
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.library, name)
+
+    def ask(self, question: str, **more: Any) -> Any:
+        if question.startswith("慢"):
+            return self.slow(question, more["stop"])
+        if question.startswith("拒答"):
+            return self.refused(question)
+        return self.library.ask(question, **more)
+
+    def slow(self, question: str, stop: Callable[[], bool]) -> Iterator[Piece]:
+        """Writes for some four seconds; the last of its sentences is not verified."""
+        yield Piece("searching")
+        written, cited = "", []
+        for n, part in enumerate(PARTS, 1):
+            for end in range(1, len(part) + 1):
+                if stop():
+                    break
+                time.sleep(0.05)
+                yield Piece("writing", written + part[:end], 2)
+            else:
+                written += f"{part}[{n}]。"
+                cited.append(self.citation(n, part))
+                continue
+            break
+        yield Piece("checking", written, 2)
+        reply = Reply(question, written, short_answer="12名", citations=tuple(cited), hits=(self.hit(),), stopped=stop())
+        yield Piece("done", written, 2, reply)
+
+    def refused(self, question: str) -> Iterator[Piece]:
+        a = self.article_of_all
+        near = (Nearest(a.article_id, a.title, a.source, a.date, ("气象站",), ("预算",)),)
+        yield Piece("done", "", 1, Reply(question, "没有", refused=True, reason="absent_term", nearest=near, hits=(self.hit(),)))
+
+    def citation(self, n: int, part: str) -> Citation:
+        a: Article = self.article_of_all
+        quote = "青岭县气象站有12名职工，每天发布两次天气预报。"
+        start = a.text.index(quote)
+        return Citation(n, quote, start, start + len(quote), n < len(PARTS), a.article_id, a.title, source=a.source)
+
+    def hit(self) -> Hit:
+        a = self.article_of_all
+        return Hit(1, a.article_id, a.source, a.title, 0, 40, a.text[:40], 0.9, Why(3.0, 0.8, 0.9, ("会议",)))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the chat of a small library is served."""
+    import uvicorn
+
+    folder = tmp_path_factory.mktemp("chat")
+    for name, text in FILES.items():
+        (folder / name).write_text(text, "utf-8")
+    with rag.open(folder / "library") as library:
+        receipts = library.add([folder / name for name in FILES])
+        assert all(r.status == "added" for r in receipts), receipts
+        uploads = folder / "uploads"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+            served = server.application(Scripted(library), uploads=uploads)  # type: ignore[arg-type]
+            listening = server.listen("127.0.0.1", 0)
+            uvicorn_server = uvicorn.Server(uvicorn.Config(served, log_level="error", ws="none", timeout_graceful_shutdown=1))
+            thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listening]}, daemon=True)
+            thread.start()
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            uvicorn_server.should_exit = True
+            thread.join(10)
+            listening.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(browser: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=browser, args=options)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Opens the chat as a new reader; what goes wrong in the page or leaves this machine fails the test."""
+    contexts, wrong = [], []
+
+    def opened(width: int = 1280, height: int = 800, **more: Any) -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: wrong.append(request.url) if not at_home(request.url, address) else None)
+        page.goto(address)
+        page.wait_for_selector("#greeting .mast")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def at_home(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:"))
+
+
+def ask(page: Any, question: str) -> None:
+    page.fill("#question", question)
+    page.press("#question", "Enter")
+
+
+def answered(page: Any, n: int = 1) -> None:
+    """Waits until the n-th answer stands in the thread and the next question can be asked."""
+    page.wait_for_function(
+        "n => document.querySelectorAll('#log .a').length >= n && !document.querySelector('#now .a')"
+        " && !!document.querySelector('#box .submit-button')", arg=n)  # fmt: skip
+
+
+def in_view(page: Any, inner: str, outer: str) -> bool:
+    return page.evaluate(  # type: ignore[no-any-return]
+        """([inner, outer]) => {
+            const a = document.querySelector(inner).getBoundingClientRect();
+            const b = document.querySelector(outer).getBoundingClientRect();
+            return a.top >= b.top - 1 && a.bottom <= b.bottom + 1 && a.left >= b.left - 1 && a.right <= b.right + 1;
+        }""", [inner, outer])  # fmt: skip
+
+
+# ---------------------------------------------------------------- the straight line
+
+
+@WIDTHS
+def test_a_question_is_answered_and_its_sentence_opens_in_the_article(visit: Callable[..., Any], width: int) -> None:
+    page = visit(width, 844 if width < 720 else 800)
+    ask(page, "青岭县气象站有多少名职工？")
+    answered(page)
+    assert "12名职工" in page.inner_text("#log .ans")
+    page.click("#log a.cite >> nth=0")
+    page.wait_for_selector("html.source #side mark")
+    assert "青岭县气象站有12名职工" in page.inner_text("#side mark")
+    assert in_view(page, "#side mark", "#side .sbody"), "the cited sentence is seen without scrolling"
+    assert in_view(page, "#side .side", "body")
+    assert "青岭县气象站建成投用" in page.inner_text("#side .headline")
+    assert page.evaluate("document.activeElement.matches('#side h2')")
+    page.click("#side .do-whole")
+    assert page.inner_text("#side .txt").count("次会议专门讨论") == 8, "the whole article is there"
+    assert in_view(page, "#side mark", "#side .sbody")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("html:not(.source)")
+    assert page.evaluate("document.activeElement.matches('#log a.cite')"), "focus is back on the chip"
+
+
+@WIDTHS
+def test_an_answer_grows_is_checked_and_its_citations_are_walked(visit: Callable[..., Any], width: int) -> None:
+    page = visit(width, 844)
+    ask(page, SLOW)
+    page.wait_for_selector("#now .busy a.cite.wait")
+    assert page.locator("#now a.cite.ok").count() == 0, "nothing is ticked before the check"
+    first = page.inner_text("#now .ans")
+    page.wait_for_function("before => document.querySelector('#now .ans')?.innerText.length > before + 3", arg=len(first))
+    assert page.get_attribute("#now .a", "aria-busy") == "true"
+    answered(page)
+    assert page.locator("#log a.cite.ok").count() == 4
+    assert page.locator("#log a.cite.no").count() == 1
+    assert page.inner_text("#log .lead b") == "12名"
+    page.click("#log a.cite >> nth=0")
+    for place in range(2, 6):
+        page.click("#side .do-step >> nth=1")
+        page.wait_for_function("place => document.querySelector('#side h2')?.innerText.includes(`第 ${place} 处`)", arg=place)
+        page.wait_for_function("n => document.querySelector('#log a.cite.cur')?.innerText.includes(n)", arg=str(place))
+        assert page.locator("#log .st.cur").count() == 1
+    assert page.locator("#side .do-step >> nth=1").is_disabled()
+    page.locator("#side h2").press("ArrowLeft")
+    page.wait_for_function("document.querySelector('#side h2')?.innerText.includes('第 4 处')")
+
+
+def test_a_file_that_was_dropped_can_be_asked_about(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.click("#tabs [role=tablist] [data-tab-id=library]")
+    page.wait_for_selector("#list .q")
+    text = "# 石桥村修路\n\n石桥村今年修通了七公里水泥路，村民出行方便多了。\n"
+    page.set_input_files("#files", [
+        {"name": "通知（石桥）.txt", "mimeType": "text/plain", "buffer": text.encode()},
+        {"name": "空的.txt", "mimeType": "text/plain", "buffer": b""},
+    ])  # fmt: skip
+    page.wait_for_selector("#outcome .rcp")
+    rows = page.locator("#outcome tbody tr").all_inner_texts()
+    assert "通知（石桥）.txt" in rows[0]
+    assert "入库" in rows[0]
+    assert "未入库" in rows[1]
+    page.wait_for_function("document.querySelector('#list .q b').innerText.includes('石桥村修路')")
+    page.click("#tabs [role=tablist] [data-tab-id=ask]")
+    ask(page, "石桥村今年修通了几公里水泥路？")
+    answered(page)
+    assert "七公里" in page.inner_text("#log .ans")
+    page.click("#tabs [role=tablist] [data-tab-id=library]")
+    page.click("#list .q >> nth=0")
+    page.wait_for_function("document.querySelector('#preview .headline')?.innerText.includes('石桥村修路')")
+    page.click("#preview .do-remove")
+    page.click("#preview .do-remove.sure")
+    page.wait_for_function("document.querySelector('#outcome')?.innerText.includes('已经找不到')")
+    page.wait_for_function("!document.querySelector('#list').innerText.includes('石桥村修路')")
+
+
+# ---------------------------------------------------------------- stop, retry, clear, keep
+
+
+def test_stopping_keeps_what_was_written(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, SLOW)
+    page.wait_for_selector("#now a.cite.wait")
+    began = time.monotonic()
+    page.click("#box .stop-button")
+    page.wait_for_selector("#thread .stopped")
+    assert time.monotonic() - began < 3, "one second on a machine that does nothing else"
+    answered(page)
+    assert "12名职工" in page.inner_text("#log .ans")
+    assert PARTS[-1] not in page.inner_text("#log .ans")
+    assert page.locator("#log a.cite.wait").count() == 0
+
+
+def test_a_question_can_be_written_while_the_last_one_is_answered(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, SLOW)
+    page.wait_for_selector("#box .stop-button")
+    page.fill("#question", "下一个问题")
+    page.press("#question", "Enter")
+    page.wait_for_timeout(400)
+    assert page.locator("#thread .u").count() == 1, "one answer at a time"
+    answered(page)
+    assert page.input_value("#question") == "下一个问题"
+
+
+def test_retrying_answers_again_in_the_same_place(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, REFUSED)
+    answered(page)
+    ask(page, "柳溪镇改造了多少亩老茶园？")
+    answered(page, 2)
+    page.click("#log .do-retry")
+    page.wait_for_selector("#now .a")
+    answered(page, 2)
+    assert page.locator("#log .u").count() == 2
+    assert "300亩" in page.locator("#log .ans").last.inner_text()
+
+
+def test_a_conversation_outlives_a_reload_is_cleared_and_found_again(visit: Callable[..., Any], address: str) -> None:
+    page = visit()
+    ask(page, "柳溪镇改造了多少亩老茶园？")
+    answered(page)
+    page.reload()
+    page.wait_for_selector("#log a.cite.ok")
+    page.click("#log a.cite >> nth=0")
+    page.wait_for_selector("html.source #side mark")
+    page.click(".hdr .do-new")
+    page.wait_for_selector("#greeting .mast")
+    assert page.locator("#log .a").count() == 0
+    assert page.evaluate("!document.documentElement.classList.contains('source')")
+    page.click(".hdr .no-p.do-drawer")
+    page.fill("#in-conversations", "没有这样的话")
+    assert page.locator("#drawer .ci:visible").count() == 0
+    page.fill("#in-conversations", "茶园")
+    page.click("#drawer .ci .do-open")
+    page.wait_for_selector("#log a.cite.ok")
+    page.click("#drawer .ci.on .do-drop")
+    page.wait_for_selector("#greeting .mast")
+    page.reload()
+    page.wait_for_selector("#greeting .mast")
+
+
+def test_reading_never_waits_for_writing(visit: Callable[..., Any]) -> None:
+    reader = visit()
+    ask(reader, "柳溪镇改造了多少亩老茶园？")
+    answered(reader)
+    writers = [visit() for _ in range(3)]
+    for writer in writers:
+        ask(writer, SLOW)
+    for writer in writers:
+        writer.wait_for_selector("#now .busy a.cite")
+    began = time.monotonic()
+    reader.click("#log a.cite >> nth=0")
+    reader.wait_for_selector("html.source #side mark")
+    took = time.monotonic() - began
+    assert all(writer.locator("#now .busy").count() for writer in writers), "they are still being written"
+    assert took < 2
+
+
+# ---------------------------------------------------------------- refusals and errors
+
+
+def test_a_refusal_offers_the_nearest_articles(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, REFUSED)
+    answered(page)
+    assert "没有一句写到“预算”" in page.inner_text("#log .none")
+    page.click("#log .near .btn")
+    page.wait_for_selector("html.source #side .headline")
+    assert "气象站" in page.inner_text("#side .headline")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.matches('#log .near .btn')"), "focus is back where it came from"
+    page.click("#log .do-why")
+    assert page.locator("#log .whybox mark").inner_text() == "会议"
+    page.click("#log .do-reword")
+    assert page.input_value("#question") == REFUSED
+
+
+def test_a_question_that_is_too_long_comes_back_to_be_changed(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, "很长" * 5000)
+    answered(page)
+    assert "问题太长了" in page.inner_text("#log .err")
+    assert page.locator("#thread .u").inner_text().endswith("…")
+
+
+def test_a_filter_that_leaves_nothing_is_told_and_lifted(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.click("#filters .label-wrap")
+    page.fill("#filters input[placeholder='如 2024-01'] >> nth=0", "2031年1月")
+    page.wait_for_function("document.querySelector('#filters .label-wrap').innerText.includes('2031-01 起')")
+    ask(page, "柳溪镇改造了多少亩老茶园？")
+    answered(page)
+    assert "筛选太窄" in page.inner_text("#log .err")
+    page.click("#log .do-unfilter")
+    page.wait_for_selector("#log .ans")
+    answered(page)
+    assert "300亩" in page.inner_text("#log .ans")
+    assert "不限日期" in page.inner_text("#filters .label-wrap")
+
+
+# ---------------------------------------------------------------- safety
+
+
+@WIDTHS
+def test_hostile_words_are_only_seen(visit: Callable[..., Any], width: int) -> None:
+    page = visit(width, 844)
+    ask(page, f"夜校的编织课程学员共有多少人？{HOSTILE}")
+    answered(page)
+    assert "onerror=" in page.inner_text("#log .u")
+    if page.locator("#log a.cite").count():
+        page.click("#log a.cite >> nth=0")
+    else:
+        page.click("#log .near .btn >> nth=0")
+    page.wait_for_selector("html.source #side .headline")
+    page.keyboard.press("Escape")
+    page.click("#tabs [role=tablist] [data-tab-id=library]")
+    page.wait_for_selector("#list .q")
+    page.fill("#find input", "夜校")
+    page.wait_for_function("document.querySelectorAll('#list .q').length === 1")
+    page.click("#list .q")
+    page.wait_for_function("document.querySelector('#preview .txt')?.innerText.includes('45人')")
+    shown = page.inner_text("#preview .pre")
+    assert HOSTILE.split("</mark>")[0] in shown
+    assert "${window.pwned=3}{{window.pwned}}" in shown
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("#rag img, #rag script, #rag iframe").count() == 0
+
+
+def test_the_servers_other_doors_are_shut(visit: Callable[..., Any], address: str) -> None:
+    page = visit()
+    for path in ("gradio_api/file=https://example.org/x", "gradio_api/file=/etc/passwd", "gradio_api/info"):
+        answer = page.request.get(address + path)
+        assert answer.status == (200 if path.endswith("info") else 404), path
+    policy = page.request.get(address).headers["content-security-policy"]
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+
+
+# ---------------------------------------------------------------- looks and manners
+
+
+@WIDTHS
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_of_gradio_shows_and_nothing_scrolls_sideways(
+    visit: Callable[..., Any], width: int, scheme: str
+) -> None:
+    page = visit(width, 844, color_scheme=scheme)
+    ask(page, REFUSED)
+    answered(page)
+    for css in ("footer", "[aria-label='清空对话']", ".icon-button-wrapper", "[data-testid='status-tracker']",
+                "#box [data-testid='block-info']:not(.sr-only)"):  # fmt: skip
+        assert page.locator(f"{css} >> visible=true").count() == 0, css
+    assert page.evaluate("getComputedStyle(document.querySelector('#rag')).backgroundColor") == (
+        "rgb(19, 23, 22)" if scheme == "dark" else "rgb(245, 243, 236)"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("(t => t.scrollWidth <= t.clientWidth)(document.querySelector('#thread'))")
+    assert page.title() == "上天府科技云，向科学要答案"
+
+
+def test_large_letters_fit_a_narrow_phone_and_are_remembered(visit: Callable[..., Any]) -> None:
+    page = visit(320, 640)
+    page.click(".do-size")
+    page.click(".do-size")
+    page.click(".do-theme")
+    ask(page, SLOW)
+    answered(page)
+    page.click("#log a.cite >> nth=0")
+    page.wait_for_selector("html.source #side mark")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.reload()
+    page.wait_for_selector("#log .a")
+    assert page.evaluate("document.documentElement.className.split(' ').sort().join(' ')") == "huge night"
+
+
+def test_a_screen_reader_hears_each_answer_once(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.evaluate("""() => {
+        window.told = [];
+        const live = document.querySelector('#live');
+        new MutationObserver(() => {
+            const text = live.innerText.trim();
+            if (text && text !== window.told[window.told.length - 1]) window.told.push(text);
+        }).observe(live, {childList: true, subtree: true, characterData: true});
+    }""")
+    assert page.get_attribute("#live", "role") == "status"
+    ask(page, SLOW)
+    answered(page)
+    ask(page, REFUSED)
+    answered(page, 2)
+    told = page.evaluate("window.told")
+    assert told[0].startswith("回答好了，5 句，5 处引用，1 处没能和原文对上。青岭县气象站有12名职工")
+    assert told[1].startswith("没有回答。")
+    assert len(told) == 2
+    assert page.get_attribute("#log [role=log]", "aria-live") == "off"
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    assert page.locator("#log [data-testid=bot][aria-label]").count() == 0
+
+
+def test_the_way_from_question_to_source_and_back_needs_no_mouse(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "question"
+    page.keyboard.type("柳溪镇改造了多少亩老茶园？")
+    page.keyboard.press("Enter")
+    answered(page)
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement.matches('#log a.cite')"):
+            break
+    page.keyboard.press("Space")
+    page.wait_for_selector("html.source #side mark")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.matches('#log a.cite')")
+    small = page.evaluate("""() => Array.from(document.querySelectorAll('#rag button, #rag input, #rag textarea'))
+        .filter((e) => e.offsetParent && !e.closest('.sr') && !e.matches('.sr, .hits .title, .token *, .secondary-wrap *'))
+        .map((e) => [e.className || e.id, Math.round(e.getBoundingClientRect().height)]).filter(([, h]) => h < 44)""")
+    assert not small, "targets are 44 px high"
+
+
+def test_an_answer_and_a_reference_are_copied_with_their_sources(visit: Callable[..., Any], address: str) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    ask(page, "柳溪镇改造了多少亩老茶园？")
+    answered(page)
+    page.click("#log .do-copy")
+    page.wait_for_function("document.querySelector('#rag-told').innerText === '已复制，带出处。'")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "300亩老茶园" in copied
+    assert re.search(r"\n出处：\n\[1\] .*柳溪镇茶园改造", copied)
+    page.click("#log a.cite >> nth=0")
+    page.wait_for_selector("html.source #side mark")
+    page.click("#side .do-cite")
+    page.wait_for_function("document.querySelector('#rag-told').innerText === '引用已复制。'")
+    assert "柳溪镇茶园改造[N]" in page.evaluate("navigator.clipboard.readText()")
+
+
+# ---------------------------------------------------------------- the server as people start it
+
+
+def test_the_chat_starts_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "rag", "serve", "--port", str(port), "--library", str(tmp_path / "library")]
+    root = Path(rag.__file__).parent.parent
+    began = time.monotonic()
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as chat:
+        assert chat.stderr is not None
+        line = chat.stderr.readline()
+        assert f"http://127.0.0.1:{port}" in line, line + chat.stderr.read()
+        assert time.monotonic() - began < 30
+        second = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        assert second.returncode == 2
+        assert "已经被别的程序占用" in second.stderr
+        chat.send_signal(signal.SIGINT)
+        assert chat.wait(15) in (0, 130)
+        rest = chat.stderr.read()
+        assert "Traceback" not in rest
