@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from rag.embedding import Embedder, open_embedder
 from rag.passages import split
 from rag.question import understand
-from rag.ranking import FEATURES, Candidate, Weights, features
+from rag.ranking import FEATURES, Candidate, Weights, features, mixture, steadiness
 from rag.text import bigrams, fold, tokens, words
 from rag.types import Article
 
@@ -404,7 +404,7 @@ def main() -> None:
     for name in options.dev:
         chosen = development_set(options.data, name)
         report(name, examples(chosen, pool_of(chosen), vectors, weigh), len(chosen.asked), {
-            "words": lambda e: e.lexical, "meaning": lambda e: e.cosine, "ranker": lambda e: booster.predict(e.rows)})
+            "words": lambda e: e.lexical, "meaning": lambda e: e.cosine, "ranker": lambda e: steadied(booster, e)})
     print(f"{booster.num_trees()} trees, {time.monotonic() - started:.0f} s")
 
 
@@ -413,7 +413,7 @@ def ship(made: Sequence[Example], out: Path, lightgbm: Any) -> Any:
     booster = fit(made, lightgbm)
     held_back, rest = made[::10], [e for i, e in enumerate(made) if i % 10]
     partial = fit(rest, lightgbm)
-    raw = np.concatenate([partial.predict(e.rows) for e in held_back])
+    raw = np.concatenate([steadied(partial, e) for e in held_back])
     slope, offset = calibration(raw, np.concatenate([e.labels > 0 for e in held_back]).astype(float))
     to_onnx(booster, out / "ranker.onnx")
     (out / "ranker.json").write_text(json.dumps(
@@ -426,6 +426,14 @@ def ship(made: Sequence[Example], out: Path, lightgbm: Any) -> Any:
     if not np.allclose(shipped, booster.predict(held_back[0].rows), atol=1e-4):
         raise SystemExit("the trees as ONNX score differently")
     return booster
+
+
+def steadied(booster: Any, example: Example) -> np.ndarray:
+    """The score as `rag.ranking.Ranker` makes it."""
+    cosines = [None if np.isnan(c) else float(c) for c in example.cosine]
+    mixed = mixture(example.rows[:, FEATURES.index("lex")].tolist(), cosines)
+    letters = int(example.rows[0, FEATURES.index("q_length")])
+    return booster.predict(example.rows) + steadiness("字" * letters) * mixed
 
 
 def fit(made: Sequence[Example], lightgbm: Any) -> Any:

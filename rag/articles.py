@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from rag import bylines, newspaper, stories
-from rag.newspaper import Head, iso_day
+from rag.dates import date_in_name, iso_day
+from rag.newspaper import Head
+from rag.roles import is_page
 from rag.text import fold
 from rag.types import Article, Block, Document, Section
 
@@ -28,7 +30,7 @@ def cut_all(document: Document) -> tuple[list[Article], list[str]]:
     aside: list[str] = []
     if document.records:
         drafts = [_Draft(r.title, [("text", r.text)], r.author, r.date, None, r.column, r.key) for r in document.records]
-    elif stories.is_page(document.blocks):
+    elif is_page(document.blocks):
         drafts, aside = _page(document)
     else:
         drafts = _plain(document)
@@ -83,7 +85,7 @@ class _Draft:
 
 def _page(document: Document) -> tuple[list[_Draft], list[str]]:
     name = PurePosixPath(document.source).stem
-    known = Head(date=document.date or newspaper.date_in_name(name), page=newspaper.page_in_name(name))
+    known = Head(date=document.date or date_in_name(name), page=newspaper.page_in_name(name))
     found, aside = stories.stories(document.blocks, known)
     drafts = []
     for story in found:

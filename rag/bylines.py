@@ -72,7 +72,7 @@ def is_office(word: str) -> bool:
 def signed(words: str) -> tuple[bool, bool, bool]:
     """What a would-be byline holds, folded: (every word is a role, a name or an office; a role; a person or office)."""
     # 杨 博: a name of two characters spaced out to three
-    words = re.sub(rf"(?<![{_HAN}])([{_HAN}])[ \u3000]([{_HAN}])(?![{_HAN}])", r"\1\2", words)
+    words = _spaced(re.sub(rf"(?<![{_HAN}])([{_HAN}])[ \u3000]([{_HAN}])(?![{_HAN}])", r"\1\2", words))
     role = named = after_role = False
     for word in re.split(r"[\s,、/:|;]+", words.strip()):
         if not word:
@@ -191,10 +191,16 @@ def _only_picture(words: str) -> bool:
 
 
 def _spaced(author: str) -> str:
-    """With a space between 记者 and the name, which the end of a line may have eaten."""
+    """With the spaces that the end of a line has eaten: 记者张三通讯员李四, 常涵怡黄曦桂."""
     folded = fold(author)
-    places = [m.end(1) for m in re.finditer(rf"((?:记者|通讯员|实习生))(?=[{_HAN}·]{{2,}})", folded)]
-    for at in reversed(places):
+    places = {m.end() for m in re.finditer(rf"(?:记者|通讯员|实习生)(?=[{_HAN}·]{{2,}})", folded)}
+    places |= {m.start() for m in re.finditer(rf"(?<=[{_HAN}])(?<!本报)(?<!体)(?<!见习)(?<!实习)(?<!特约)(?<!学生)(?:(?:本[报刊台]|全媒体|融媒体|见习|实习|特约)*(?:记者|通讯员)|实习生)", folded)}
+    for found in re.finditer(rf"(?<![{_HAN}])[{_HAN}]{{4,6}}(?![{_HAN}])", folded):
+        word = found[0]
+        halves = next((n for n in ((len(word) + 1) // 2, len(word) // 2) if is_person(word[:n]) and is_person(word[n:])), 0)
+        if halves and not is_office(word) and not _ROLE_WORD.search(word) and not word.startswith(_DOUBLE):
+            places.add(found.start() + halves)
+    for at in sorted(places, reverse=True):
         author = f"{author[:at]} {author[at:]}"
     return " ".join(author.split())
 

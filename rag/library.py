@@ -163,7 +163,10 @@ class Library:
         if not articles_:
             return Receipt(document.source, "refused", say("library.no_article"), document.encoding, document.pages,
                            document.ocr_pages, document.characters, seconds=time.monotonic() - started)
-        put = self._store.put(document, ((a, split(a)) for a in articles_), splitter=VERSION)
+        try:
+            put = self._store.put(document, ((a, split(a)) for a in articles_), splitter=VERSION)
+        except FileRefused as refusal:
+            return self._put(refusal, source)
         return _receipt(document, put.status, put.articles, put.passages, put.articles if same else 0, started)
 
     def _catch_up(self, tell: Watch) -> None:

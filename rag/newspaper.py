@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from rag import bylines
 from rag.breaks import unfinished
+from rag.dates import chinese_number, iso_date
 from rag.text import fold
 
 _HAN = r"\u3400-\u9fff"
@@ -76,7 +77,7 @@ def running_head(text: str) -> Head | None:
     marks = sum((bool(head.date), weekday, bool(head.page), staff, bool(paper)))
     size = sum(map(len, left))
     if marks >= 2 and size <= 24 or marks == 1 and (not left or head.page and len(left) == 1 and column_like(left[0])):
-        section = next((w for w in left if re.fullmatch(rf"[{_HAN}·]{{2,10}}", w)), None)
+        section = next((w for w in left if re.fullmatch(rf"[{_HAN}·•]{{2,10}}", w)), None)
         return replace(head, section=_as_printed(text, section) if section else None, marks=marks)
     return None
 
@@ -84,56 +85,6 @@ def running_head(text: str) -> Head | None:
 def _as_printed(text: str, folded_word: str) -> str:
     at = fold(text).find(folded_word)
     return text[at:at + len(folded_word)] if at >= 0 else folded_word
-
-
-def chinese_number(word: str) -> int | None:
-    """十二 → 12; None where it is no number up to 99 in Chinese."""
-    digits = "〇一二三四五六七八九"
-    if not re.fullmatch(r"[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九]", word):
-        return None
-    if "十" not in word:
-        return digits.index(word)
-    tens, _, ones = word.partition("十")
-    return (digits.index(tens) if tens else 1) * 10 + (digits.index(ones) if ones else 0)
-
-
-def iso_date(year: str, month: str, day: str) -> str | None:
-    """ISO, where the three make a day of the calendar; Arabic or Chinese."""
-    import datetime
-
-    year = "".join(str("〇一二三四五六七八九".index(c)) if c in "〇一二三四五六七八九" else "0" if c in "○零" else c for c in year)
-    try:
-        return datetime.date(int(year), chinese_number(month) or int(month), _day(day)).isoformat()
-    except ValueError:
-        return None
-
-
-def _day(day: str) -> int:
-    return chinese_number(day) or int(day)
-
-
-def iso_day(text: str | None) -> str | None:
-    """2025-02-26, 2025年2月26日, 2025/2, 2025: the ISO form of the first date in it; None where there is none."""
-    import datetime
-
-    found = re.search(r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*(3[01]|[12]\d|0?[1-9])(?!\d))?)?(?!\d)|(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)",
-                      fold(text or ""))
-    if not found:
-        return None
-    year, month, day = (found[4], found[5], found[6]) if found[4] else (found[1], found[2], found[3])
-    try:
-        datetime.date(int(year), int(month or 1), int(day or 1))
-    except ValueError:
-        return None
-    return "-".join(part.zfill(2) for part in (year, month, day) if part)
-
-
-def date_in_name(name: str) -> str | None:
-    """The day that a file's name states: 2024-10-16, 20241016, 2024年10月16日; None where it states none."""
-    found = re.search(r"(?<![0-9a-zA-Z])((?:19|20)\d\d)([-_.年]?)(\d{1,2})([-_.月]?)(\d{1,2})日?(?![0-9a-zA-Z])", fold(name))
-    if not found or not found[2] and (len(found[3]) < 2 or len(found[5]) < 2):
-        return None
-    return iso_date(found[1], found[3], found[5])
 
 
 def page_in_name(name: str) -> str | None:
@@ -195,7 +146,7 @@ def notice_title(folded: str) -> bool:
 
 _BRIEFS = re.compile(rf"(?:(?:[{_HAN}]{{0,4}}(?:简讯|短讯|快讯|微讯|简报|短波|快报|速递|速览|短新闻|集锦|信息窗|一句话新闻|点击|扫描))|要闻(?:简报|速览|集萃)|微新闻|科讯|[{_HAN}]{{2,4}}点点通)$")
 _COLUMNS = re.compile(
-    rf"^(?:[{_HAN}·]{{0,6}}(?:简讯|短讯|快讯|要闻|动态|传真|资讯|综合|新闻|速递|速览|聚焦|关注|视点|观点|时评|短评|评论|论坛|广角|天地|园地|之窗|窗口|沙龙|讲堂|课堂|学堂|百科|问答|信箱|热线|"
+    rf"^(?:[{_HAN}·•]{{0,6}}(?:简讯|短讯|快讯|要闻|动态|传真|资讯|综合|新闻|速递|速览|聚焦|关注|视点|观点|时评|短评|评论|论坛|广角|天地|园地|之窗|窗口|沙龙|讲堂|课堂|学堂|百科|问答|信箱|热线|"
     rf"辟谣台?|求证|探索|发现|前沿|博览|揭秘|解密|驿站|茶座|副刊|专栏|专版|专题|特稿|特写|人物|风采|之星|先锋|先行者|排头兵|群英谱|故事|讲述|对话|访谈|专访|调查|观察|记者手记|手记|札记|"
     rf"笔谈|心得|文苑|书架|读书|书评|悦读|影像|图片|镜头|光影|画廊|博物|自然|生态|健康|养生|卫生|医药|科普|科技|科教|教育|校园|农技|农事|三农|乡村|生活|安全|应急|气象|"
     rf"一线|在线|直通车|大家谈|面对面|零距离|进行时|在行动|为什么|为甚么|问不倒|工作站|活动|服务站|加油站|万花筒|大观园|小知识|小贴士|小实验|小讲堂|台|坊|窗|苑|角|志|汇|谈|说|录|谱))$")

@@ -15,8 +15,9 @@ from rag.types import Article, Passage, Section
 
 # Measured by embeddings/train_ranker.py's study, see embeddings/ranker/README.md.
 SIZE = 160      # characters a passage aims at, at most
-VERSION = "1"   # of the rules below: a library cut by others is cut anew when its files are added again
+VERSION = "2"   # of the rules below: a library cut by others is cut anew when its files are added again
 LONGEST = 320   # a single sentence past this is cut at its commas, or at a space, or anywhere
+LONGEST_NAME = 60   # of a title or heading; some pages give a whole paragraph, which would drown the passage under it
 _PAUSE = re.compile(r"[，,、：:]|\s(?=\S)")
 
 
@@ -41,8 +42,8 @@ def _heading(title: str, above: Sequence[Section]) -> str:
         while stack and stack[-1].level >= section.level:
             stack.pop()
         stack.append(section)
-    names = [title, *(s.heading for s in stack)]
-    return " > ".join(n.strip() for i, n in enumerate(names) if n.strip() and n not in names[:i])
+    names = [n.strip()[:LONGEST_NAME].rstrip() for n in (title, *(s.heading for s in stack))]
+    return " > ".join(n for i, n in enumerate(names) if n and n not in names[:i])
 
 
 def _shorter(text: str, span: Span) -> list[Span]:

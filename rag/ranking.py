@@ -31,6 +31,10 @@ FEATURES = (
     "numbers", "q_length", "q_words", "q_weight", "q_rarest", "q_figure", "q_why", "q_how", "q_define",
     "lex_lead", "lex_top", "cos_spread", "cos_lead", "agree",
 )
+# Trees learned on few kinds of questions are steadied by a fixed mixture of both lists, added to their score: much for a
+# question of a few words, which meets the words of its answer by chance; little for a long one. Chosen by questions that
+# the trees had not seen, training and development sets (`embeddings/ranker/README.md`).
+STEADY_SHORT, STEADY_LONG, SHORT, LONG, MEANING = 4.0, 1.0, 12, 18, 0.85
 _SENTENCE = re.compile(r"[。！？!?；;…\n]")
 _BECAUSE = re.compile(r"因为|由于|原因|因此|所以|导致|缘于|为了|造成|引起|之所以|在于")
 
@@ -83,6 +87,7 @@ class Ranker:
             return np.zeros(0)
         rows = features(question.text, question.kind, candidates, self.weights).astype(np.float32)
         raw: Floats = np.asarray(self._session.run(None, {"features": rows})[0], np.float64).reshape(-1)
+        raw += steadiness(question.text) * mixture([c.lexical for c in candidates], [c.cosine for c in candidates])
         chance: Floats = 1 / (1 + np.exp(-(self._slope * raw + self._offset)))
         return chance
 
@@ -130,6 +135,7 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
     column["article_rank"][:] = art_rank[of]
     column["article_words"][:], column["article_pairs"][:] = art_words[of], art_pairs[of]
     column["article_passages"][:] = np.bincount(of)[of]
+    titled = {head: _share_of(head, q_words, weigh) if head else -1.0 for head in set(heads)}
     for i, (c, body, head, whole) in enumerate(zip(candidates, texts, heads, wholes, strict=True)):
         held = {w for w in q_words if w in whole}
         column["words"][i] = sum(q_words[w] for w in held) / total_words
@@ -139,7 +145,7 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
         column["rarest_held"][i] = max((q_words[w] for w in held), default=0.0) / rarest
         column["has_title"][i] = bool(head)
         column["title"][i] = _held(q_words, head) / total_words if head else -1
-        column["titled"][i] = _share_of(head, q_words, weigh) if head else -1
+        column["titled"][i] = titled[head]
         found = {x.canonical for x in numbers(whole)} if q_numbers or kind in ("how_many", "when") else set()
         column["figures"][i] = len(q_numbers & found) / len(q_numbers) if q_numbers else -1
         column["numbers"][i] = min(len(found), 9)
@@ -159,6 +165,25 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
     for name, value in of_question.items():
         column[name][:] = value
     return out
+
+
+def steadiness(text: str) -> float:
+    """How much of the mixture is added for a question of this many letters."""
+    letters = len("".join(re.findall(r"\w+", text)))
+    return float(np.interp(letters, (SHORT, LONG), (STEADY_SHORT, STEADY_LONG)))
+
+
+def mixture(lexical: Sequence[float | None], cosines: Sequence[float | None]) -> Floats:
+    """(n,) 0–1: MEANING parts of the cosine between the least and the best of the list, the rest BM25 over its best.
+    A passage without a vector has its words alone."""
+    lex = np.array([x or 0.0 for x in lexical])
+    lex /= lex.max(initial=0.0) or 1.0
+    cos = np.array([np.nan if x is None else x for x in cosines], np.float64)
+    if np.isnan(cos).all():
+        return lex
+    low, high = float(np.nanmin(cos)), float(np.nanmax(cos))
+    mixed: Floats = MEANING * (cos - low) / ((high - low) or 1.0) + (1 - MEANING) * lex
+    return np.where(np.isnan(cos), lex, mixed)
 
 
 def _lists(column: Mapping[str, Floats], lex: Floats, cos: Floats, most: float, spread: float) -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from rag import bylines, newspaper
 from rag.breaks import continues, fits, unfinished
-from rag.newspaper import Head, Look, look
+from rag.dates import chinese_number
+from rag.newspaper import Head
+from rag.roles import Line, labelled
 from rag.text import fold
 from rag.types import Block
 
@@ -48,168 +50,20 @@ class Story:
         return sum(len(text) for kind, text in self.parts)
 
 
-@dataclass(slots=True)
-class _Line:
-    block: Block
-    look: Look
-    label: str = "text"     # text, table, list, bullet; title, column, byline, caption, head, aside
-    name: str = ""          # of a column
-
-
 _BODY = ("text", "table", "list", "bullet")
 _ONWARD = re.compile(r"[(\[]?\s*(?:紧)?下[转接]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*$")
 _BACK = re.compile(r"^\s*[(\[]?\s*(?:紧)?上[接转]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*")
 
 
-def is_page(blocks: Sequence[Block]) -> bool:
-    """Whether blocks are a newspaper page (or several): it takes two of a paper's habits, or one of them twice."""
-    leads = signs = heads = columns = 0
-    for block in blocks:
-        text = block.text
-        if len(text) > 5000 and block.kind != "text":
-            continue
-        if bylines.leading(text)[0]:
-            leads += 1
-        if len(text) <= 160:
-            found = newspaper.running_head(text)
-            heads += bool(found and (found.page or found.date and found.paper))
-            columns += bool(newspaper.column_name(text, fold(text).strip())) or newspaper.pinyin(fold(text)) > 2
-            standing = bylines.standing(text)
-            signs += bool(standing and standing.sure)
-        closing = bylines.closing(text)
-        signs += bool(closing and closing.author)
-    return leads >= 2 or signs >= 3 or heads >= 1 and (leads + signs >= 1 or len(blocks) > 6) or leads + signs + columns >= 3
-
-
 def stories(blocks: Sequence[Block], issue: Head = Head()) -> tuple[list[Story], list[str]]:
     """The stories in the order of their headlines, and the lines set aside. `issue`: what is known beforehand."""
-    lines = [_Line(b, look(b.text, b.kind == "heading")) for b in blocks if b.text.strip()]
-    _label(lines)
-    return _Walk(lines, issue).run()
-
-
-# ---------------------------------------------------------------- labels
-
-def _label(lines: list[_Line]) -> None:
-    """What each line is, as far as its neighbours show it without knowing the stories."""
-    for line in lines:
-        seen, kind = line.look, line.block.kind
-        if kind in ("table", "list") or kind == "caption" and not seen.furniture:
-            line.label = kind
-        elif seen.head:
-            line.label = "head"
-        elif seen.furniture:
-            line.label = "aside"
-        elif seen.column:
-            line.label, line.name = "column", seen.column
-        elif kind == "heading":
-            line.label = "title"
-        elif seen.caption:
-            line.label = "caption"
-        elif seen.byline and (seen.byline.sure or not newspaper.column_like(seen.folded)):
-            line.label = "byline"
-        elif seen.bullet:
-            line.label = "bullet"
-        elif seen.headline:
-            line.label = "title"
-    _heads(lines)
-    _pinyin(lines)
-    _lists_of_names(lines)
-    _notices(lines)
-    _boxed_in(lines)
-
-
-def _heads(lines: list[_Line]) -> None:
-    """A bare date or page number is a running head at the page's edge alone."""
-    edge: set[int] = set()
-    for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
-        reached = True
-        for i in order:
-            turned = bool(i) and lines[i].block.page != lines[i - 1].block.page if order.step > 0 else (
-                i + 1 < len(lines) and lines[i].block.page != lines[i + 1].block.page)
-            reached = (reached or turned) and lines[i].label in ("head", "aside") or turned and lines[i].label in ("head", "aside")
-            if reached:
-                edge.add(i)
-    for i, line in enumerate(lines):
-        if line.label == "head" and line.look.head and line.look.head.marks < 2 and i not in edge:
-            line.label = "title" if line.block.kind == "heading" else "text"
-
-
-def _pinyin(lines: list[_Line]) -> None:
-    """Pinyin beside a line of as many characters makes that line a column heading."""
-    for i, line in enumerate(lines):
-        count = newspaper.pinyin(line.look.folded)
-        if not count:
-            continue
-        for other in [lines[j] for j in (i + 1, i - 1) if 0 <= j < len(lines)]:
-            if other.label in ("title", "byline", "text") and abs(newspaper.han(other.look.text) - count) <= 1 and len(other.look.text) <= 24:
-                other.label, other.name = "column", other.look.text.strip(" #*▶|")
-                break
-        line.label = "aside"
-
-
-def _lists_of_names(lines: list[_Line]) -> None:
-    """Four and more short lines in a row that end alike: sponsors, not headlines."""
-    i = 0
-    while i < len(lines):
-        j = i
-        while j < len(lines) and lines[j].label in ("title", "byline") and lines[j].block.kind != "heading" and len(lines[j].look.folded) <= 20:
-            j += 1
-        run = [line.look.folded for line in lines[i:j]]
-        tail = max({r[-2:] for r in run}, key=lambda t: sum(r.endswith(t) for r in run), default="")
-        if sum(r.endswith(tail) for r in run) >= 4:
-            for line in lines[i:j]:
-                if line.look.folded.endswith(tail):
-                    line.label = "aside"
-        i = max(j, i + 1)
-
-
-def _notices(lines: list[_Line]) -> None:
-    """Behind a heading that says so, and behind an advertisement at the foot, more of the kind is set aside."""
-    marked = any(line.block.kind == "heading" for line in lines)
-    zone = False
-    for i, line in enumerate(lines):
-        seen = line.look
-        if line.label == "aside" and seen.furniture == "advert":
-            zone = True
-            continue
-        if line.label == "title" and newspaper.notice_title(seen.folded) and not seen.correction:
-            line.label, zone = "aside", True
-            continue
-        if not zone or line.label in ("head", "aside"):
-            continue
-        starts = line.label in ("column", "bullet") or seen.lead or seen.correction or line.block.kind == "heading"
-        if not starts and line.label in ("title", "text") and not marked:
-            after = next((x for x in lines[i + 1:i + 4] if x.label == "text"), None)
-            starts = line.label == "title" and after is not None and (after.look.lead or len(after.look.folded) >= 100)
-        words = newspaper.advert_words(seen.folded)
-        if not starts and line.label == "text" and len(seen.folded) > 120 and not words:
-            starts = True
-        if starts:
-            zone = False
-        else:
-            line.label = "aside"
-
-
-def _boxed_in(lines: list[_Line]) -> None:
-    """A short line before a correction, or behind a headline's byline, is a paragraph's beginning that a box broke off."""
-    marked = any(line.block.kind == "heading" for line in lines)
-    for n in range(1, len(lines) - 1):
-        before, line, after = lines[n - 1], lines[n], lines[n + 1]
-        if line.label != "title" or line.block.kind == "heading" or newspaper.column_like(line.look.folded) or line.look.correction:
-            continue
-        if after.look.correction and before.label in ("text", "byline", "title"):
-            line.label = "text"
-        elif before.label == "byline" and n > 1 and lines[n - 2].label == "title" and (lines[n - 2].block.kind == "heading" or not marked):
-            goes_on = after.label == "text" and continues(line.look.text, after.look.text) >= 1
-            if goes_on or marked and after.label in ("text", "caption") or after.label == "title" and after.block.kind == "heading":
-                line.label = "text"
+    return _Walk(labelled(blocks), issue).run()
 
 
 # ---------------------------------------------------------------- the walk
 
 class _Walk:
-    def __init__(self, lines: list[_Line], issue: Head) -> None:
+    def __init__(self, lines: list[Line], issue: Head) -> None:
         self.lines, self.issue = lines, issue
         self.marked = sum(line.label == "title" and line.block.kind == "heading" for line in lines) >= 2
         self.done: list[Story] = []         # every story that was begun, in order
@@ -238,7 +92,7 @@ class _Walk:
             self._finish(story)
         return [s for s in self.done if s.parts], self.aside
 
-    def _turn_page(self, line: _Line) -> None:
+    def _turn_page(self, line: Line) -> None:
         """A new page of the file: same issue, another page's number and section."""
         if line.block.page != self.file_page:
             self.file_page = line.block.page
@@ -251,9 +105,9 @@ class _Walk:
     def _group(self, i: int, j: int) -> None:
         """Lines i to j hold no text: bylines close the story before, headlines open the next, captions stand by."""
         group = self.lines[i:j]
-        titles: list[_Line] = []
-        under: list[_Line] = []
-        captions: list[_Line] = []
+        titles: list[Line] = []
+        under: list[Line] = []
+        captions: list[Line] = []
         last_title = max((n for n, x in enumerate(group) if x.label == "title"), default=-1)
         for n, line in enumerate(group):
             if line.label == "byline" and not self._is_byline(line, n, last_title, group, j):
@@ -268,7 +122,10 @@ class _Walk:
             elif line.label == "column":
                 self._open_column(line.name, strong=True)
             elif line.label == "caption":
-                captions.append(line)
+                if self.current is not None and not any(x.label == "title" for x in group[:n]):
+                    self._captions([line])
+                else:
+                    captions.append(line)
             elif line.label == "byline":
                 if titles and n > last_title:
                     under.append(line)
@@ -293,7 +150,7 @@ class _Walk:
                 self._close(line)
             self._captions(captions)
 
-    def _is_byline(self, line: _Line, n: int, last_title: int, group: list[_Line], j: int) -> bool:
+    def _is_byline(self, line: Line, n: int, last_title: int, group: list[Line], j: int) -> bool:
         """A bare name or office is a byline under a headline or at a story's end; above a headline it belongs to that."""
         byline = line.look.byline
         assert byline is not None
@@ -307,7 +164,7 @@ class _Walk:
             return j < len(self.lines) and bylines.is_person(line.look.folded.replace(" ", ""))
         return self.current is not None and not self.current.closed and not self.current.broken and self.current.author is None
 
-    def _is_text(self, line: _Line) -> bool:
+    def _is_text(self, line: Line) -> bool:
         """Whether a line above a headline is the last of the story before: it goes on with it, or ends like talk."""
         current = self.current
         if current is None or current.closed or not current.parts or line.block.kind == "heading" or line.look.correction:
@@ -316,7 +173,7 @@ class _Walk:
             return fits(current.tail, line.look.text) >= 2
         return line.look.folded[-1] in "!?" and not newspaper.column_like(line.look.folded)
 
-    def _is_fragment(self, titles: list[_Line], following: _Line | None) -> bool:
+    def _is_fragment(self, titles: list[Line], following: Line | None) -> bool:
         """Whether the line before a text is that paragraph's beginning, broken off: the text goes on with it."""
         last, current = titles[-1], self.current
         if following is None or following.label != "text" or following.look.lead or last.block.kind == "heading" or last.look.correction or last.look.inset:
@@ -326,7 +183,7 @@ class _Walk:
         evidence = continues(last.look.text, following.look.text) + ("," in last.look.folded) + ("、" in last.look.folded)
         return evidence >= (0 if any(t.block.kind == "heading" for t in titles[:-1]) else 1 if self.marked else 2)
 
-    def _read_head(self, line: _Line) -> None:
+    def _read_head(self, line: Line) -> None:
         assert line.look.head is not None
         self.aside.append(line.block.text)
         fresh = line.look.head
@@ -342,7 +199,7 @@ class _Walk:
         self.column, self.strong, self.boundary = name, strong, True
         self.aside.append(name)
 
-    def _take_columns(self, titles: list[_Line], following: _Line | None) -> list[_Line]:
+    def _take_columns(self, titles: list[Line], following: Line | None) -> list[Line]:
         """Leaves the headlines; a line above them that is named like a column, or is short and of another rank, is one."""
         kept = list(titles)
         if len(kept) > 1 and following is not None and newspaper.brief_column(kept[-1].look.folded) and newspaper.column_like(kept[-1].look.folded):
@@ -380,7 +237,7 @@ class _Walk:
             break
         return kept
 
-    def _headline(self, titles: list[_Line], under: list[_Line], captions: list[_Line], following: _Line | None, j: int) -> None:
+    def _headline(self, titles: list[Line], under: list[Line], captions: list[Line], following: Line | None, j: int) -> None:
         """Decides what a group of headline-like lines is, and does it."""
         if following is None:
             if captions and not (self.current and self.current.broken):         # a picture with its headline
@@ -416,7 +273,7 @@ class _Walk:
                 current.parts.append(("heading", text))
         self._captions(captions)
 
-    def _evidence(self, titles: list[_Line], under: list[_Line], following: _Line, j: int) -> int:
+    def _evidence(self, titles: list[Line], under: list[Line], following: Line, j: int) -> int:
         """Above 0: the group opens a story. Each kind of evidence counts as experience with pages has it."""
         current, first, last = self.current, titles[0], titles[-1]
         if current is None:
@@ -468,7 +325,7 @@ class _Walk:
 
     # ------------------------------------------------------------ stories
 
-    def _open(self, titles: list[_Line], under: list[_Line] = (), brief: bool = False) -> Story:  # type: ignore[assignment]
+    def _open(self, titles: list[Line], under: list[Line] = (), brief: bool = False) -> Story:  # type: ignore[assignment]
         """Begins a story; the one before waits where it was broken off."""
         self._suspend()
         kept = _without_umbrella(titles, self.lines)
@@ -489,7 +346,7 @@ class _Walk:
         if self.current is not None and self.current.broken and self.current not in self.waiting:
             self.waiting.append(self.current)
 
-    def _close(self, line: _Line) -> None:
+    def _close(self, line: Line) -> None:
         """A byline on a line of its own at a story's end."""
         current, byline = self.current, line.look.byline
         assert byline is not None
@@ -505,14 +362,14 @@ class _Walk:
             current.author = f"{current.author} {byline.author}"
         current.closed = True
 
-    def _captions(self, captions: list[_Line]) -> None:
+    def _captions(self, captions: list[Line]) -> None:
         for line in captions:
             if self.current is not None:
                 self.current.captions.append(line.look.text.strip())
             else:
                 self.aside.append(line.block.text)
 
-    def _back(self, titles: list[_Line], following: _Line, under: list[_Line]) -> bool:
+    def _back(self, titles: list[Line], following: Line, under: list[Line]) -> bool:
         """上接第1版: text that carries on a story of another page, with or without its headline repeated."""
         at = next((n for n, t in enumerate(titles) if _BACK.match(t.look.folded)), None)
         found = _BACK.match(titles[at].look.folded) if at is not None else _BACK.match(following.look.folded)
@@ -528,7 +385,7 @@ class _Walk:
         self.current, self.boundary = story, False
         return True
 
-    def _left_for(self, page: str, titles: list[_Line]) -> Story | None:
+    def _left_for(self, page: str, titles: list[Line]) -> Story | None:
         """The story that was broken off on that page for this one."""
         ready = [s for s in self.done if s.onward]
         same = [s for s in ready if s.issue.page is None or _page(page) == s.issue.page]
@@ -571,7 +428,7 @@ class _Walk:
         ended = self.current is None or self.current.closed or self.current.brief
         return ended and len(self.lines[i].look.text) >= 25
 
-    def _goes_on(self, current: Story, line: _Line) -> bool:
+    def _goes_on(self, current: Story, line: Line) -> bool:
         """Whether text belongs to the story that is being read."""
         if current.closed or line.look.lead and current.parts and not current.broken:
             return False
@@ -583,7 +440,7 @@ class _Walk:
             return False
         return not (self.boundary and self.column and not current.broken)
 
-    def _resumes(self, line: _Line) -> bool:
+    def _resumes(self, line: Line) -> bool:
         """Takes up the story that waits for the rest of its sentence: the one that fits best, else the latest."""
         if not self.waiting or line.look.lead or self.boundary and self.column:
             return False
@@ -596,7 +453,7 @@ class _Walk:
         self.current = story
         return True
 
-    def _append(self, line: _Line) -> None:
+    def _append(self, line: Line) -> None:
         """Adds a line's text to the current story, joined where the paragraph before it was broken."""
         story = self.current
         assert story is not None
@@ -641,7 +498,7 @@ class _Walk:
                 story.author = story.parts[-1][1][signed.start(1):signed.end(1)]
 
 
-def _without_umbrella(titles: list[_Line], lines: list[_Line]) -> list[_Line]:
+def _without_umbrella(titles: list[Line], lines: list[Line]) -> list[Line]:
     """Leaves out a headline above the story's own that spans the next stories too: they are marked as it is not."""
     if len(titles) < 2 or titles[0].block.kind != "heading" or titles[1].block.kind != "heading":
         return titles
@@ -664,7 +521,7 @@ def _sizes_differ(a: float | None, b: float | None) -> bool:
 
 
 def _page(number: str) -> str:
-    numeral = newspaper.chinese_number(number)
+    numeral = chinese_number(number)
     return str(numeral) if numeral else re.sub(r"^([A-Z]?)0+(?=\d)", r"\1", number.upper())
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.passages import LONGEST, SIZE, split
+from rag.passages import LONGEST, LONGEST_NAME, SIZE, split
 from rag.text import sentences
 from rag.types import Article, Section
 
@@ -82,3 +82,8 @@ def test_a_sentence_without_an_end_is_cut_at_its_commas() -> None:
     assert len(passages) > 2
     assert all(p.text.endswith("，") for p in passages[:-1])
     assert max(len(p.text) for p in passages) <= LONGEST
+
+
+def test_a_title_as_long_as_a_paragraph_is_searched_by_its_beginning() -> None:
+    text = "县里办了讲座。"
+    assert split(article(text, "很长的标题" * 40))[0].heading == ("很长的标题" * 40)[:LONGEST_NAME]

@@ -3,16 +3,12 @@
 Imported only when a page is built, because Gradio takes seconds to load. No `from __future__ import annotations`
 here: Gradio finds `EventData` and `Request` parameters by their evaluated annotations.
 """
+import inspect
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"    # read while gradio is imported: no request leaves the host
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
-import gradio as gr
 
 from rag.chat import reader as reading
 from rag.chat.background import Background
@@ -25,15 +21,43 @@ from rag.library import Library
 from rag.types import Filter
 from rag.words import catalogue, say
 
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"    # read while gradio is imported: no request leaves the host
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"   # else a table of all events is made after each event
+
+
+@contextmanager
+def without_stubs() -> Iterator[None]:
+    """At each import Gradio compares its components with type stubs beside them, for people who write components:
+    1.4 of its 3.5 s. It leaves that out for classes that stand in no file."""
+    find = inspect.getfile
+
+    def find_no_class(object: Any) -> str:
+        if isinstance(object, type):
+            raise OSError
+        return find(object)
+
+    inspect.getfile = find_no_class
+    try:
+        yield
+    finally:
+        inspect.getfile = find
+
+
+with without_stubs():
+    import gradio as gr
+
 MOST_SOURCES = 300      # offered in the filter; others can be typed
 AT_ONCE = 8             # answers written at the same time; what is not an answer does not wait for them
 
 # One component carries events from the page's script: send("ask", {…}) calls the handler bound to that name.
 BRIDGE = """
 window.ragSend = (name, detail) => trigger(name, detail || {});
-/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' 'shelf' */
-document.dispatchEvent(new Event("rag-ready"));
+/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' */
 """
+
+
 def mount(app: Any, page: Any, megabytes: int) -> None:
     """The page at "/" of an application; what was mounted there before comes first."""
     gr.mount_gradio_app(
@@ -67,18 +91,18 @@ def build(library: Library, *, language: str = "zh", staff: bool = True, backgro
         with gr.Column(elem_id="rag"):
             spoken = "zh-CN" if language == "zh" else language
             html(pages.header(words, spoken, _script_words(language)), elem_id="bar")
-            with gr.Tabs(elem_id="tabs", elem_classes=[] if staff else ["alone"]) as tabs:
-                with gr.Tab(words("chat.tab_ask"), id="ask"):
+            with gr.Tabs(elem_id="tabs", elem_classes=[] if staff else ["alone"]):
+                with gr.Tab(words("chat.tab_ask"), id="ask") as asking:
                     chat = _chat(words)
                 if staff:
-                    with gr.Tab(words("chat.tab_library"), id="library"):
+                    with gr.Tab(words("chat.tab_library"), id="library") as looking:
                         shelf = _shelf(words)
             live = html(elem_id="live")
             bridge = gr.HTML("", elem_id="bridge", apply_default_css=False, js_on_load=BRIDGE)
-        _wire_chat(page, reader, runs, chat, kept, live, bridge)
+        _wire_chat(page, asking, reader, runs, chat, kept, live, bridge)
         if staff:
             desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
-            _wire_shelf(desk, shelf, bridge, tabs)
+            _wire_shelf(desk, shelf, bridge, looking)
     page.queue(default_concurrency_limit=AT_ONCE, max_size=200)
     return page
 
@@ -148,7 +172,8 @@ AT_HAND: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visib
 IN_TURN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": AT_ONCE}
 
 
-def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept: Any, live: Any, bridge: Any) -> None:
+def _wire_chat(page: Any, tab: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept: Any, live: Any,
+               bridge: Any) -> None:
     words, box, log = reader.say, chat["box"], chat["log"]
     asked_with = [kept, chat["columns"], chat["sources"], chat["since"], chat["until"]]
     done = gr.State(None)       # what the browser is to keep of a finished exchange, between two events
@@ -206,20 +231,27 @@ def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept
                  event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         yield from ask(str(_detail(event).get("question") or ""), saved, columns, sources, since, until, request)
 
-    def ask_again(saved: Any, columns: Any, sources: Any, since: Any, until: Any,
-                  event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def ask_again(saved: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         now = Kept.from_json(saved)
         if not now.current.exchanges:
             yield {done: None}
             return
         last = now.current.exchanges[-1]
-        only = reading.filter_of(columns, sources, since, until) if _detail(event).get("unfiltered") else last.only
+        only = Filter() if _detail(event).get("unfiltered") else last.only
         engine = "builtin" if _detail(event).get("engine") == "builtin" else None
         yield from asking(last.question, now.with_current(now.current.without_last()), only, _page(request), engine)
 
     def load(saved: Any) -> dict[Any, Any]:
+        return {**whole(Kept.from_json(saved), gr.skip()), **choices()}
+
+    def come_back(saved: Any) -> dict[Any, Any]:
+        """From the library's tab, where articles may have come and gone."""
+        now = Kept.from_json(saved)
+        return {chat["greeting"]: "" if now.current.exchanges else greeting(), **choices()}
+
+    def choices() -> dict[Any, Any]:
         state = reader.library.state()
-        return {**whole(Kept.from_json(saved), gr.skip()), chat["columns"]: gr.update(choices=list(state.columns)),
+        return {chat["columns"]: gr.update(choices=list(state.columns)),
                 chat["sources"]: gr.update(choices=list(state.sources[-MOST_SOURCES:]))}
 
     def change(how: str, saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
@@ -249,8 +281,9 @@ def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept
         return gr.update(label=reading.filter_label(words, only, since, until), elem_classes=["chosen"] if only else [])
 
     page.load(load, kept, [*whole_in, chat["columns"], chat["sources"]], **AT_HAND)
+    tab.select(come_back, kept, [chat["greeting"], chat["columns"], chat["sources"]], **AT_HAND)
     for event, asked, inputs in ((box.submit, ask, [box, *asked_with]), (bridge.ask, ask_this, asked_with),
-                                 (bridge.again, ask_again, asked_with)):
+                                 (bridge.again, ask_again, [kept])):
         event(asked, inputs, grows_in, **IN_TURN).then(settle, done, [*whole_in, live, done], **AT_HAND)
     box.stop(halt, None, None, **AT_HAND)
     page.unload(halt)
@@ -263,7 +296,7 @@ def _wire_chat(page: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept
         pressed(lambda: ([], [], "", ""), None, filters, **AT_HAND)
 
 
-def _wire_shelf(desk: Desk, shelf: dict[str, Any], bridge: Any, tabs: Any) -> None:
+def _wire_shelf(desk: Desk, shelf: dict[str, Any], bridge: Any, tab: Any) -> None:
     search, rows, chosen, clock = shelf["search"], shelf["rows"], shelf["chosen"], shelf["clock"]
 
     def arrive(title: str, chosen_id: str) -> dict[Any, Any]:
@@ -298,13 +331,12 @@ def _wire_shelf(desk: Desk, shelf: dict[str, Any], bridge: Any, tabs: Any) -> No
         return desk.head(), gr.Timer(active=desk.behind())
 
     everything = [shelf["head"], shelf["outcome"], shelf["list"], shelf["preview"], rows, chosen, clock]
-    bridge.shelf(arrive, [search, chosen], everything, **AT_HAND)
     bridge.given(add, search, everything, show_progress="hidden", api_visibility="private", concurrency_limit=1)
     bridge.remove(remove, search, everything, show_progress="hidden", api_visibility="private", concurrency_limit=1)
     bridge.choose(choose, [search, rows], everything, trigger_mode="always_last", **AT_HAND)
     bridge.more(more, [search, rows, chosen], everything, **AT_HAND)
     search.change(found, [search, chosen], everything, trigger_mode="always_last", **AT_HAND)
-    tabs.select(arrive, [search, chosen], everything, **AT_HAND)
+    tab.select(arrive, [search, chosen], everything, **AT_HAND)
     clock.tick(tick, None, [shelf["head"], clock], **AT_HAND)
 
 

@@ -36,8 +36,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Of Gradio's routes only those the page uses. Others would fetch from other hosts (proxy, file=http…), hand out files
 # of the temporary folder, or show the machinery.
-OPEN = re.compile(r"/gradio_api/(queue/(join|data)|run/[\w-]+|api/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|"
-                  r"cancel|startup-events|app_id|theme\.css|component_server|info)/?")
+OPEN = re.compile(r"/gradio_api/(queue/(join|data)|run/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|cancel|"
+                  r"startup-events|app_id|theme\.css)/?")
 SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs|openapi\.json)(/.*)?")
 
 
@@ -103,7 +103,7 @@ def application(library: Library, background: Background | None = None, uploads:
                 at_home: bool = True) -> App:
     """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library."""
     from fastapi import FastAPI
-    from fastapi.responses import JSONResponse
+    from fastapi.responses import FileResponse, JSONResponse
     from fastapi.staticfiles import StaticFiles
 
     from rag.chat import page
@@ -112,6 +112,10 @@ def application(library: Library, background: Background | None = None, uploads:
     blocks = page.build(library, language=language, staff=at_home, background=background, uploads=uploads)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def favicon() -> FileResponse:
+        return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
 
     @app.get("/manifest.json", include_in_schema=False)
     def manifest() -> JSONResponse:

@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag.reading import layout
+from rag.reading import flow, layout
 from rag.reading.encodings import garbled, plausibility
-from rag.reading.layout import Line, Sheet
 from rag.reading.plain import MAX_BYTES, tidy
 from rag.reading.refusing import Unreadable
+from rag.reading.sheet import Box, Line, Sheet, between, without_margins
 from rag.types import Block, Document
 from rag.words import say
 
@@ -66,7 +66,7 @@ def read(path: Path, source: str) -> Document:
     read_ = [s for s in sheets if s is not None]
     if not read_:
         raise Unreadable("garbled" if rubbish else "damaged" if unread and not empty else "no_text_layer", pages=count, detail="")
-    blocks = _flowing(layout.without_margins(read_))
+    blocks = _flowing(without_margins(read_))
     if not blocks:
         raise Unreadable("no_text_layer", pages=count)
     for key, pages in (("empty_pages", empty), ("garbled_pages", rubbish), ("bad_pages", unread)):
@@ -114,8 +114,8 @@ def _flowing(sheets: list[Sheet]) -> list[Block]:
     blocks: list[Block] = []
     for sheet in sheets:
         fresh = layout.blocks(sheet)
-        if blocks and fresh and fresh[0].joined and blocks[-1].kind == fresh[0].block.kind == "paragraph" and layout.open_ended(blocks[-1].text):
-            blocks[-1] = replace(blocks[-1], text=layout.join(blocks[-1].text, fresh[0].block.text))
+        if blocks and fresh and fresh[0].joined and blocks[-1].kind == fresh[0].block.kind == "paragraph" and flow.open_ended(blocks[-1].text):
+            blocks[-1] = replace(blocks[-1], text=flow.join(blocks[-1].text, fresh[0].block.text))
             fresh = fresh[1:]
         blocks += [f.block for f in fresh]
     return blocks
@@ -154,7 +154,7 @@ def _turner(page: Any) -> Any:
     return turn
 
 
-def _lines(page: Any, turn: Any, vertical: list[layout.Box]) -> Iterator[Line]:
+def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
     """Pieces of lines in the order of the file: characters that follow each other closely in one size and colour."""
     import pypdfium2.raw as raw
 
@@ -165,7 +165,7 @@ def _lines(page: Any, turn: Any, vertical: list[layout.Box]) -> Iterator[Line]:
     piece: list[tuple[str, float, float, float, float]] = []
     style: tuple[float, str, bool] = (0.0, "", False)
     space = False
-    seen: set[tuple[str, int, int]] = set()
+    seen: dict[tuple[str, int], list[tuple[float, float]]] = {}
 
     def finished() -> Iterator[Line]:
         words = "".join(p[0] for p in piece)
@@ -188,10 +188,10 @@ def _lines(page: Any, turn: Any, vertical: list[layout.Box]) -> Iterator[Line]:
         font = name.value.decode("utf-8", "replace").split("+")[-1]
         raw.FPDFText_GetFillColor(text, i, *colour)
         light = sum(c.value for c in colour[:3]) > 600
-        at = (character, round(x0 / max(1.0, size) * 3), round(y0 / max(1.0, size) * 3))
-        if at in seen:          # drawn twice to look bold
-            continue
-        seen.add(at)
+        if any(abs(x0 - x) < .2 * size and abs(y0 - y) < .2 * size for x, y in seen.get((character, round(y0 / 4)), ())):
+            continue            # drawn twice to look bold
+        for near in (-1, 0, 1):
+            seen.setdefault((character, round(y0 / 4) + near), []).append((x0, y0))
         same = bool(piece) and abs(size - style[0]) < .12 * size and font == style[1] and light == style[2]
         follows = bool(piece) and abs(y1 - piece[-1][4]) < .35 * size and -.6 * size < x0 - piece[-1][3] < _GAP * size
         if follows and x0 - piece[-1][3] > .2 * size and any(piece[-1][3] - 1 <= r[0] <= x0 + 1 and r[1] <= (y0 + y1) / 2 <= r[3] for r in vertical):
@@ -212,7 +212,7 @@ def _parted(last: tuple[str, float, float, float, float], character: str, x0: fl
     return last[0].isascii() and character.isascii() or x0 - last[3] > .18 * size
 
 
-def _merged(lines: list[Line], vertical: list[layout.Box]) -> list[Line]:
+def _merged(lines: list[Line], vertical: list[Box]) -> list[Line]:
     """Pieces that stand side by side on one line, such as a bold word and the text behind it, as one line."""
     merged: list[Line] = []
     fonts = Counter[str]()
@@ -224,7 +224,7 @@ def _merged(lines: list[Line], vertical: list[layout.Box]) -> list[Line]:
         for n in (n for near in (row - 1, row, row + 1) for n in rows.get(near, ())):
             before = merged[n]
             beside = abs(before.bottom - line.bottom) < .35 * line.size and -.5 * line.size < line.left - before.right < _GAP * line.size
-            if beside and abs(before.size - line.size) < .12 * line.size and before.light == line.light and not layout.between(before, line, vertical):
+            if beside and abs(before.size - line.size) < .12 * line.size and before.light == line.light and not between(before, line, vertical):
                 gap = " " if line.left - before.right > .3 * line.size or before.text[-1].isascii() and line.text[0].isascii() else ""
                 larger = before if fonts[before.font] >= fonts[line.font] else line     # 本报讯 stands bold before the text
                 merged[n] = Line(before.text + gap + line.text, before.left, min(before.top, line.top), line.right, max(before.bottom, line.bottom),
@@ -236,12 +236,12 @@ def _merged(lines: list[Line], vertical: list[layout.Box]) -> list[Line]:
     return merged
 
 
-def _shapes(page: Any, turn: Any) -> tuple[list[layout.Box], list[layout.Box], list[layout.Box], list[layout.Box], list[layout.Box]]:
+def _shapes(page: Any, turn: Any) -> tuple[list[Box], list[Box], list[Box], list[Box], list[Box]]:
     """Horizontal and vertical rules, frames, dark strips, and what is neither (pictures)."""
     import pypdfium2.raw as raw
 
-    horizontal, vertical = list[layout.Box](), list[layout.Box]()
-    frames, strips, pictures = list[layout.Box](), list[layout.Box](), list[layout.Box]()
+    horizontal, vertical = list[Box](), list[Box]()
+    frames, strips, pictures = list[Box](), list[Box](), list[Box]()
     mode, stroke = ctypes.c_int(), ctypes.c_int()
     colour = [ctypes.c_uint() for _ in range(4)]
     for count, shape in enumerate(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)):
@@ -267,6 +267,6 @@ def _shapes(page: Any, turn: Any) -> tuple[list[layout.Box], list[layout.Box], l
     return horizontal, vertical, frames, strips, pictures
 
 
-def _joined(rules: list[layout.Box]) -> list[layout.Box]:
+def _joined(rules: list[Box]) -> list[Box]:
     """Rules without the ones that are drawn twice."""
-    return list(Counter(tuple(round(v, 1) for v in rule) for rule in rules))  # type: ignore[arg-type]
+    return list(dict.fromkeys((round(a, 1), round(b, 1), round(c, 1), round(d, 1)) for a, b, c, d in rules))

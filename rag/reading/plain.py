@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from rag.newspaper import iso_day
+from rag.dates import iso_day
 from rag.reading.encodings import decode
 from rag.reading.refusing import Unreadable, refuse_error_page
 from rag.text import fold

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rag.newspaper import iso_day
+from rag.dates import iso_day
 from rag.reading import encodings
 from rag.reading.plain import tidy
 from rag.reading.refusing import Unreadable

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag.newspaper import iso_day
+from rag.dates import iso_day
 from rag.reading.encodings import decode
 from rag.reading.plain import MAX_BYTES, tidy
 from rag.reading.refusing import Unreadable, refuse_error_page
