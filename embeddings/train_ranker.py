@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from rag.embedding import Embedder, open_embedder
 from rag.passages import split
 from rag.question import understand
-from rag.ranking import FEATURES, Candidate, Weights, features, mixture, steadiness
+from rag.ranking import FEATURES, Candidate, features, steadying
+from rag.weights import Weights
 from rag.text import bigrams, fold, tokens, words
 from rag.types import Article
 
@@ -431,9 +432,9 @@ def ship(made: Sequence[Example], out: Path, lightgbm: Any) -> Any:
 def steadied(booster: Any, example: Example) -> np.ndarray:
     """The score as `rag.ranking.Ranker` makes it."""
     cosines = [None if np.isnan(c) else float(c) for c in example.cosine]
-    mixed = mixture(example.rows[:, FEATURES.index("lex")].tolist(), cosines)
-    letters = int(example.rows[0, FEATURES.index("q_length")])
-    return booster.predict(example.rows) + steadiness("字" * letters) * mixed
+    lexical = example.rows[:, FEATURES.index("lex")].tolist()
+    length = int(example.rows[0, FEATURES.index("q_length")])
+    return booster.predict(example.rows) + steadying(length, lexical, cosines)
 
 
 def fit(made: Sequence[Example], lightgbm: Any) -> Any:

@@ -2,6 +2,7 @@
 
 What is no story (running heads, column headings, notices, advertisements) is set aside, and `cut_all` tells it.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -17,7 +18,7 @@ from rag.roles import is_page
 from rag.text import fold
 from rag.types import Article, Block, Document, Section
 
-_LEAST_CAPTION = 8      # characters: shorter ones (会场) say nothing without their picture
+_LEAST_CAPTION = 8  # characters: shorter ones (会场) say nothing without their picture
 
 
 def cut(document: Document) -> list[Article]:
@@ -29,7 +30,9 @@ def cut_all(document: Document) -> tuple[list[Article], list[str]]:
     """The articles, and the lines that were set aside as no part of any."""
     aside: list[str] = []
     if document.records:
-        drafts = [_Draft(r.title, [("text", r.text)], r.author, r.date, None, r.column, r.key) for r in document.records]
+        drafts = [
+            _Draft(r.title, [("text", r.text)], r.author, r.date, None, r.column, r.key) for r in document.records
+        ]
     elif is_page(document.blocks):
         drafts, aside = _page(document)
     else:
@@ -64,7 +67,7 @@ class _Draft:
     page: str | None = None
     column: str | None = None
     source: str | None = None
-    levels: list[int] = field(default_factory=list)     # of the headings among the parts; missing: 1
+    levels: list[int] = field(default_factory=list)  # of the headings among the parts; missing: 1
 
     def article(self, source: str, ordinal: int = 0) -> Article:
         source = self.source or source
@@ -77,11 +80,21 @@ class _Draft:
             pieces.append(text)
             length += len(text) + 1
         text = "\n".join(pieces)
-        return Article(article_id(source, self.title, text, ordinal), source, self.title, text, self.author, self.date, self.page,
-                       self.column, tuple(sections))
+        return Article(
+            article_id(source, self.title, text, ordinal),
+            source,
+            self.title,
+            text,
+            self.author,
+            self.date,
+            self.page,
+            self.column,
+            tuple(sections),
+        )
 
 
 # ---------------------------------------------------------------- newspaper pages
+
 
 def _page(document: Document) -> tuple[list[_Draft], list[str]]:
     name = PurePosixPath(document.source).stem
@@ -90,12 +103,21 @@ def _page(document: Document) -> tuple[list[_Draft], list[str]]:
     drafts = []
     for story in found:
         captions = [("text", c) for c in story.captions if len(c) >= _LEAST_CAPTION]
-        drafts.append(_Draft(story.title, story.parts + captions, story.author, story.issue.date, story.issue.page,
-                             story.column or story.issue.section))
+        drafts.append(
+            _Draft(
+                story.title,
+                story.parts + captions,
+                story.author,
+                story.issue.date,
+                story.issue.page,
+                story.column or story.issue.section,
+            )
+        )
     return drafts, aside
 
 
 # ---------------------------------------------------------------- plain documents
+
 
 def _plain(document: Document) -> list[_Draft]:
     """One article; one for each heading of the first rank where the document is clearly a collection."""
@@ -107,12 +129,17 @@ def _plain(document: Document) -> list[_Draft]:
         drafts = []
         for a, b in zip(starts, [*starts[1:], len(blocks)], strict=True):
             named = blocks[a].kind == "heading"
-            drafts.append(_whole(blocks[a].text if named else title or _name(document), blocks[a + named:b], document))
+            drafts.append(
+                _whole(blocks[a].text if named else title or _name(document), blocks[a + named : b], document)
+            )
         return [d for d in drafts if any(kind != "heading" for kind, _ in d.parts)]
-    if blocks and (blocks[0].kind == "heading" or title is None and _stands_like_a_title(blocks)) and (
-            title is None or fold(title) == fold(blocks[0].text)):
+    if (
+        blocks
+        and (blocks[0].kind == "heading" or (title is None and _stands_like_a_title(blocks)))
+        and (title is None or fold(title) == fold(blocks[0].text))
+    ):
         title = blocks.pop(0).text
-    if not blocks:          # a file of one line
+    if not blocks:  # a file of one line
         return [_whole(_name(document), document.blocks, document)]
     return [_whole(title or _name(document), blocks, document)]
 
@@ -124,16 +151,14 @@ def _whole(title: str, blocks: Sequence[Block], document: Document) -> _Draft:
     while kept and kept[0].kind == "paragraph" and len(kept[0].text) <= 60:
         said = _SAID.findall(kept[0].text)
         byline = bylines.standing(kept[0].text)
-        if byline and byline.sure and byline.author:
-            author = author or byline.author
-        elif said and sum(len(name) + len(value) for name, value in said) >= .6 * len("".join(kept[0].text.split())):
-            for name, value in said:
-                if name.endswith(("作者", "记者", "撰文")):
-                    author = author or value
-                elif iso_day(value):
-                    date = date or iso_day(value)
-            if any(name.endswith(("来源", "出处")) for name, _ in said):
-                break       # where it came from stays readable
+        if byline and byline.sure and byline.author and author is None:
+            author = byline.author
+        elif said and sum(len(name) + len(value) for name, value in said) >= 0.6 * len("".join(kept[0].text.split())):
+            people = [value for name, value in said if name.endswith(("作者", "记者", "撰文"))]
+            days = [iso_day(value) for name, value in said if iso_day(value)]
+            author, date = author or " ".join(people) or None, date or next(iter(days), None)
+            if len(people) + len(days) < len(said) or (people and " ".join(people) != author):
+                break  # where it came from, or another name, stays readable
         else:
             break
         kept.pop(0)
@@ -154,21 +179,28 @@ def _whole(title: str, blocks: Sequence[Block], document: Document) -> _Draft:
     return _Draft(title, parts, author, date, column=document.column, levels=levels)
 
 
-_SAID = re.compile(r"(作者|记者|撰文|来源|出处|(?:发布|发表|更新)?(?:时间|日期))\s*[:：]\s*([^\s:：|｜]+(?:\s\d{1,2}:\d{2}(?::\d{2})?)?)")
+_SAID = re.compile(
+    r"(作者|记者|撰文|来源|出处|(?:发布|发表|更新)?(?:时间|日期))\s*[:：]\s*([^\s:：|｜]+(?:\s\d{1,2}:\d{2}(?::\d{2})?)?)"
+)
 
 
 def _is_collection(blocks: Sequence[Block], tops: Sequence[int]) -> bool:
     """Three and more texts of some length under headings of the first rank, as in a reader or a year's pieces."""
     if len(tops) < 3:
         return False
-    lengths = [sum(len(b.text) for b in blocks[a + 1:b]) for a, b in zip(tops, [*tops[1:], len(blocks)], strict=True)]
-    return sum(length >= 200 for length in lengths) >= .8 * len(tops)
+    lengths = [sum(len(b.text) for b in blocks[a + 1 : b]) for a, b in zip(tops, [*tops[1:], len(blocks)], strict=True)]
+    return sum(length >= 200 for length in lengths) >= 0.8 * len(tops)
 
 
 def _stands_like_a_title(blocks: Sequence[Block]) -> bool:
     """A short first line without a full stop, above longer text."""
     first = blocks[0]
-    if first.kind != "paragraph" or len(blocks) < 2 or not 2 <= len(first.text) <= 40 or first.text[-1] in "。，、；：,;:.":
+    if (
+        first.kind != "paragraph"
+        or len(blocks) < 2
+        or not 2 <= len(first.text) <= 40
+        or first.text[-1] in "。，、；：,;:."
+    ):
         return False
     return max(len(b.text) for b in blocks[1:4]) > len(first.text) and not bylines.standing(first.text)
 

@@ -1,4 +1,5 @@
 """Days as people write them come in, ISO goes out: 2025年2月26日, 二〇二五年二月, 2025/2/26, 20250226 in a file's name."""
+
 from __future__ import annotations
 
 import datetime
@@ -20,17 +21,23 @@ def chinese_number(word: str) -> int | None:
 
 def iso_date(year: str, month: str, day: str) -> str | None:
     """ISO, where the three make a day of the calendar; Arabic or Chinese."""
-    year = "".join(str("〇一二三四五六七八九".index(c)) if c in "〇一二三四五六七八九" else "0" if c in "○零" else c for c in year)
+    year = "".join(
+        str("〇一二三四五六七八九".index(c)) if c in "〇一二三四五六七八九" else "0" if c in "○零" else c for c in year
+    )
     try:
-        return datetime.date(int(year), chinese_number(month) or int(month), chinese_number(day) or int(day)).isoformat()
+        return datetime.date(
+            int(year), chinese_number(month) or int(month), chinese_number(day) or int(day)
+        ).isoformat()
     except ValueError:
         return None
 
 
 def iso_day(text: str | None) -> str | None:
     """2025-02-26, 2025年2月26日, 2025/2, 2025: the ISO form of the first date in it; None where there is none."""
-    found = re.search(r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*(3[01]|[12]\d|0?[1-9])(?!\d))?)?(?!\d)|(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)",
-                      fold(text or ""))
+    found = re.search(
+        r"(?<!\d)((?:19|20)\d\d)(?:\s*[-/.年]\s*(1[0-2]|0?[1-9])(?!\d)(?:\s*[-/.月]\s*(3[01]|[12]\d|0?[1-9])(?!\d))?)?(?!\d)|(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)",
+        fold(text or ""),
+    )
     if not found:
         return None
     year, month, day = (found[4], found[5], found[6]) if found[4] else (found[1], found[2], found[3])
@@ -43,7 +50,9 @@ def iso_day(text: str | None) -> str | None:
 
 def date_in_name(name: str) -> str | None:
     """The day that a file's name states: 2024-10-16, 20241016, 2024年10月16日; None where it states none."""
-    found = re.search(r"(?<![0-9a-zA-Z])((?:19|20)\d\d)([-_.年]?)(\d{1,2})([-_.月]?)(\d{1,2})日?(?![0-9a-zA-Z])", fold(name))
-    if not found or not found[2] and (len(found[3]) < 2 or len(found[5]) < 2):
+    found = re.search(
+        r"(?<![0-9a-zA-Z])((?:19|20)\d\d)([-_.年]?)(\d{1,2})([-_.月]?)(\d{1,2})日?(?![0-9a-zA-Z])", fold(name)
+    )
+    if not found or (not found[2] and (len(found[3]) < 2 or len(found[5]) < 2)):
         return None
     return iso_date(found[1], found[3], found[5])

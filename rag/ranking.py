@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.text import bigrams, fold, numbers, words
+from rag.weights import Weights, shipped
 
 if TYPE_CHECKING:
     from rag.question import Question
@@ -31,10 +32,11 @@ FEATURES = (
     "numbers", "q_length", "q_words", "q_weight", "q_rarest", "q_figure", "q_why", "q_how", "q_define",
     "lex_lead", "lex_top", "cos_spread", "cos_lead", "agree",
 )
-# Trees learned on few kinds of questions are steadied by a fixed mixture of both lists, added to their score: much for a
-# question of a few words, which meets the words of its answer by chance; little for a long one. Chosen by questions that
-# the trees had not seen, training and development sets (`embeddings/ranker/README.md`).
-STEADY_SHORT, STEADY_LONG, SHORT, LONG, MEANING = 4.0, 1.0, 12, 18, 0.85
+# Trees learned on few kinds of questions are steadied by a mixture of both lists, added to their score. A question of up
+# to SHORT letters meets the words of its answer by chance: meaning leads; one of LONG letters names what it is about:
+# words lead. Chosen by questions that the trees had not seen, of training and development sets (`embeddings/ranker`).
+SHORT, LONG = 12, 18
+STEADY, MEANING = (4.0, 2.0), (0.85, 0.15)      # for a short question, for a long one
 _SENTENCE = re.compile(r"[。！？!?；;…\n]")
 _BECAUSE = re.compile(r"因为|由于|原因|因此|所以|导致|缘于|为了|造成|引起|之所以|在于")
 
@@ -51,20 +53,6 @@ class Candidate:
     cosine: float | None = None     # None: not embedded yet
 
 
-class Weights:
-    """How much a word says: idf over 39,714 news articles, of words and of pairs of characters."""
-
-    def __init__(self, folder: Path) -> None:
-        with np.load(folder / "idf.npz", allow_pickle=False) as held:
-            tokens = bytes(held["tokens"]).decode("utf-8").split("\n")
-            idf: list[float] = (held["idf"].astype(np.float32) / 16).tolist()
-            self._idf = dict(zip(tokens, idf, strict=True))
-            self.rare = float(held["rare"]) / 16
-
-    def __call__(self, token: str) -> float:
-        return self._idf.get(token, self.rare)
-
-
 class Ranker:
     """The shipped trees: `embeddings/ranker`."""
 
@@ -73,7 +61,7 @@ class Ranker:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1    # a hundred rows: starting a second thread costs more
-        self.weights = Weights(folder)
+        self.weights = shipped()
         card = json.loads((folder / "ranker.json").read_text("utf-8"))
         if tuple(card["features"]) != FEATURES:
             raise ValueError(f"{folder}: trees for other features")
@@ -87,7 +75,7 @@ class Ranker:
             return np.zeros(0)
         rows = features(question.text, question.kind, candidates, self.weights).astype(np.float32)
         raw: Floats = np.asarray(self._session.run(None, {"features": rows})[0], np.float64).reshape(-1)
-        raw += steadiness(question.text) * mixture([c.lexical for c in candidates], [c.cosine for c in candidates])
+        raw += steadying(letters(question.text), [c.lexical for c in candidates], [c.cosine for c in candidates])
         chance: Floats = 1 / (1 + np.exp(-(self._slope * raw + self._offset)))
         return chance
 
@@ -100,7 +88,7 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
     total_words, total_pairs = sum(q_words.values()) or 1.0, sum(q_pairs.values()) or 1.0
     rarest = max(q_words.values(), default=1.0)
     q_numbers = {n.canonical for n in numbers(asked)}
-    core = "".join(re.findall(r"\w+", asked))
+    core = "".join(re.findall(r"\w+", asked))      # its length is `letters`
 
     texts = [fold(c.text) for c in candidates]
     heads = [fold(c.heading) for c in candidates]
@@ -167,23 +155,22 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
     return out
 
 
-def steadiness(text: str) -> float:
-    """How much of the mixture is added for a question of this many letters."""
-    letters = len("".join(re.findall(r"\w+", text)))
-    return float(np.interp(letters, (SHORT, LONG), (STEADY_SHORT, STEADY_LONG)))
+def letters(text: str) -> int:
+    return len("".join(re.findall(r"\w+", fold(text))))
 
 
-def mixture(lexical: Sequence[float | None], cosines: Sequence[float | None]) -> Floats:
-    """(n,) 0–1: MEANING parts of the cosine between the least and the best of the list, the rest BM25 over its best.
+def steadying(length: int, lexical: Sequence[float | None], cosines: Sequence[float | None]) -> Floats:
+    """(n,) what is added to the trees' scores: cosines between the least and the best of the list, BM25 over its best.
     A passage without a vector has its words alone."""
+    weight, share = (float(np.interp(length, (SHORT, LONG), ends)) for ends in (STEADY, MEANING))
     lex = np.array([x or 0.0 for x in lexical])
     lex /= lex.max(initial=0.0) or 1.0
     cos = np.array([np.nan if x is None else x for x in cosines], np.float64)
     if np.isnan(cos).all():
-        return lex
+        return weight * lex
     low, high = float(np.nanmin(cos)), float(np.nanmax(cos))
-    mixed: Floats = MEANING * (cos - low) / ((high - low) or 1.0) + (1 - MEANING) * lex
-    return np.where(np.isnan(cos), lex, mixed)
+    mixed = share * (cos - low) / ((high - low) or 1.0) + (1 - share) * lex
+    return np.asarray(weight * np.where(np.isnan(cos), lex, mixed), np.float64)
 
 
 def _lists(column: Mapping[str, Floats], lex: Floats, cos: Floats, most: float, spread: float) -> None:

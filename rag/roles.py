@@ -2,6 +2,7 @@
 
 Blocks come in, labelled lines go out. Nothing here knows of stories; `stories` walks over the lines and makes them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ from rag.types import Block
 class Line:
     block: Block
     look: Look
-    label: str = "text"     # text, table, list, bullet; title, column, byline, caption, head, aside
-    name: str = ""          # of a column
+    label: str = "text"  # text, table, list, bullet; title, column, byline, caption, head, aside
+    name: str = ""  # of a column
 
 
 def is_page(blocks: Sequence[Block]) -> bool:
@@ -31,13 +32,15 @@ def is_page(blocks: Sequence[Block]) -> bool:
             leads += 1
         if len(text) <= 160:
             found = newspaper.running_head(text)
-            heads += bool(found and (found.page or found.date and found.paper))
+            heads += bool(found and (found.page or (found.date and found.paper)))
             columns += bool(newspaper.column_name(text, fold(text).strip())) or newspaper.pinyin(fold(text)) > 2
             standing = bylines.standing(text)
             signs += bool(standing and standing.sure)
         closing = bylines.closing(text)
         signs += bool(closing and closing.author)
-    return leads >= 2 or signs >= 3 or heads >= 1 and (leads + signs >= 1 or len(blocks) > 6) or leads + signs + columns >= 3
+    if leads >= 2 or signs >= 3 or (leads and signs) or leads + signs + columns >= 3:
+        return True
+    return heads >= 1 and (leads + signs >= 1 or len(blocks) > 6)
 
 
 def labelled(blocks: Sequence[Block]) -> list[Line]:
@@ -45,7 +48,7 @@ def labelled(blocks: Sequence[Block]) -> list[Line]:
     lines = [Line(b, look(b.text, b.kind == "heading")) for b in blocks if b.text.strip()]
     for line in lines:
         seen, kind = line.look, line.block.kind
-        if kind in ("table", "list") or kind == "caption" and not seen.furniture:
+        if kind in ("table", "list") or (kind == "caption" and not seen.furniture):
             line.label = kind
         elif seen.head:
             line.label = "head"
@@ -77,9 +80,14 @@ def _heads(lines: list[Line]) -> None:
     for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
         reached = True
         for i in order:
-            turned = bool(i) and lines[i].block.page != lines[i - 1].block.page if order.step > 0 else (
-                i + 1 < len(lines) and lines[i].block.page != lines[i + 1].block.page)
-            reached = (reached or turned) and lines[i].label in ("head", "aside") or turned and lines[i].label in ("head", "aside")
+            turned = (
+                bool(i) and lines[i].block.page != lines[i - 1].block.page
+                if order.step > 0
+                else (i + 1 < len(lines) and lines[i].block.page != lines[i + 1].block.page)
+            )
+            reached = ((reached or turned) and lines[i].label in ("head", "aside")) or (
+                turned and lines[i].label in ("head", "aside")
+            )
             if reached:
                 edge.add(i)
     for i, line in enumerate(lines):
@@ -94,7 +102,11 @@ def _pinyin(lines: list[Line]) -> None:
         if not count:
             continue
         for other in [lines[j] for j in (i + 1, i - 1) if 0 <= j < len(lines)]:
-            if other.label in ("title", "byline", "text") and abs(newspaper.han(other.look.text) - count) <= 1 and len(other.look.text) <= 24:
+            if (
+                other.label in ("title", "byline", "text")
+                and abs(newspaper.han(other.look.text) - count) <= 1
+                and len(other.look.text) <= 24
+            ):
                 other.label, other.name = "column", other.look.text.strip(" #*▶|")
                 break
         line.label = "aside"
@@ -105,7 +117,12 @@ def _lists_of_names(lines: list[Line]) -> None:
     i = 0
     while i < len(lines):
         j = i
-        while j < len(lines) and lines[j].label in ("title", "byline") and lines[j].block.kind != "heading" and len(lines[j].look.folded) <= 20:
+        while (
+            j < len(lines)
+            and lines[j].label in ("title", "byline")
+            and lines[j].block.kind != "heading"
+            and len(lines[j].look.folded) <= 20
+        ):
             j += 1
         run = [line.look.folded for line in lines[i:j]]
         tail = max({r[-2:] for r in run}, key=lambda t: sum(r.endswith(t) for r in run), default="")
@@ -132,7 +149,7 @@ def _notices(lines: list[Line]) -> None:
             continue
         starts = line.label in ("column", "bullet") or seen.lead or seen.correction or line.block.kind == "heading"
         if not starts and line.label in ("title", "text") and not marked:
-            after = next((x for x in lines[i + 1:i + 4] if x.label == "text"), None)
+            after = next((x for x in lines[i + 1 : i + 4] if x.label == "text"), None)
             starts = line.label == "title" and after is not None and (after.look.lead or len(after.look.folded) >= 100)
         words = newspaper.advert_words(seen.folded)
         if not starts and line.label == "text" and len(seen.folded) > 120 and not words:
@@ -148,11 +165,25 @@ def _boxed_in(lines: list[Line]) -> None:
     marked = any(line.block.kind == "heading" for line in lines)
     for n in range(1, len(lines) - 1):
         before, line, after = lines[n - 1], lines[n], lines[n + 1]
-        if line.label != "title" or line.block.kind == "heading" or newspaper.column_like(line.look.folded) or line.look.correction:
+        if (
+            line.label != "title"
+            or line.block.kind == "heading"
+            or newspaper.column_like(line.look.folded)
+            or line.look.correction
+        ):
             continue
         if after.look.correction and before.label in ("text", "byline", "title"):
             line.label = "text"
-        elif before.label == "byline" and n > 1 and lines[n - 2].label == "title" and (lines[n - 2].block.kind == "heading" or not marked):
+        elif (
+            before.label == "byline"
+            and n > 1
+            and lines[n - 2].label == "title"
+            and (lines[n - 2].block.kind == "heading" or not marked)
+        ):
             goes_on = after.label == "text" and continues(line.look.text, after.look.text) >= 1
-            if goes_on or marked and after.label in ("text", "caption") or after.label == "title" and after.block.kind == "heading":
+            if (
+                goes_on
+                or (marked and after.label in ("text", "caption"))
+                or (after.label == "title" and after.block.kind == "heading")
+            ):
                 line.label = "text"

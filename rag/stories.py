@@ -5,73 +5,45 @@ closed the story before, 本报讯 behind it, marks, sizes, whether the sentence
 opens a story, heads a part of one, or merely stands in its column. A story broken off in mid-sentence waits until
 text without a headline goes on with it.
 """
+
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from rag import bylines, newspaper
-from rag.breaks import continues, fits, unfinished
+from rag.breaks import continues, fits
 from rag.dates import chinese_number
+from rag.headlines import NO_HEAD, Story, evidence, is_byline, is_fragment, is_text, sizes_differ, without_umbrella
 from rag.newspaper import Head
 from rag.roles import Line, labelled
 from rag.text import fold
 from rag.types import Block
-
-
-@dataclass(slots=True)
-class Story:
-    """A story as it grows. `parts` are (kind, text): text, heading, table, list."""
-
-    title: str = ""
-    author: str | None = None
-    column: str | None = None
-    issue: Head = Head()
-    parts: list[tuple[str, str]] = field(default_factory=list)
-    captions: list[str] = field(default_factory=list)
-    level: int = 0                  # of its headline's mark, 0: unmarked
-    size: float = 0.0               # of its headline's type, 0: unknown
-    closed: bool = False            # its byline has been read at its end
-    brief: bool = False
-    onward: str | None = None       # the page that carries it on: 下转第3版
-
-    @property
-    def tail(self) -> str:
-        """Its last words, where they are running text."""
-        return self.parts[-1][1] if self.parts and self.parts[-1][0] == "text" else ""
-
-    @property
-    def broken(self) -> bool:
-        return not self.closed and bool(self.tail) and unfinished(self.tail)
-
-    @property
-    def length(self) -> int:
-        return sum(len(text) for kind, text in self.parts)
-
 
 _BODY = ("text", "table", "list", "bullet")
 _ONWARD = re.compile(r"[(\[]?\s*(?:紧)?下[转接]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*$")
 _BACK = re.compile(r"^\s*[(\[]?\s*(?:紧)?上[接转]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*")
 
 
-def stories(blocks: Sequence[Block], issue: Head = Head()) -> tuple[list[Story], list[str]]:
+def stories(blocks: Sequence[Block], issue: Head = NO_HEAD) -> tuple[list[Story], list[str]]:
     """The stories in the order of their headlines, and the lines set aside. `issue`: what is known beforehand."""
     return _Walk(labelled(blocks), issue).run()
 
 
 # ---------------------------------------------------------------- the walk
 
+
 class _Walk:
     def __init__(self, lines: list[Line], issue: Head) -> None:
         self.lines, self.issue = lines, issue
         self.marked = sum(line.label == "title" and line.block.kind == "heading" for line in lines) >= 2
-        self.done: list[Story] = []         # every story that was begun, in order
+        self.done: list[Story] = []  # every story that was begun, in order
         self.current: Story | None = None
-        self.waiting: list[Story] = []      # broken off in mid-sentence, the latest last
+        self.waiting: list[Story] = []  # broken off in mid-sentence, the latest last
         self.column = ""
-        self.strong = False                 # the column heading covers all stories under it, not only the next
-        self.boundary = False               # a column heading or furniture since the last text
+        self.strong = False  # the column heading covers all stories under it, not only the next
+        self.boundary = False  # a column heading or furniture since the last text
         self.aside: list[str] = []
         self.file_page = lines[0].block.page if lines else 1
 
@@ -96,8 +68,19 @@ class _Walk:
         """A new page of the file: same issue, another page's number and section."""
         if line.block.page != self.file_page:
             self.file_page = line.block.page
-            head = next((x.look.head for x in self.lines if x.block.page == self.file_page and x.label == "head" and x.look.head), None)
-            self.issue = head.over(Head(date=self.issue.date, paper=self.issue.paper)) if head else replace(self.issue, page=None, section=None)
+            head = next(
+                (
+                    x.look.head
+                    for x in self.lines
+                    if x.block.page == self.file_page and x.label == "head" and x.look.head
+                ),
+                None,
+            )
+            self.issue = (
+                head.over(Head(date=self.issue.date, paper=self.issue.paper))
+                if head
+                else replace(self.issue, page=None, section=None)
+            )
             self.column, self.strong = "", False
 
     # ------------------------------------------------------------ groups
@@ -110,7 +93,7 @@ class _Walk:
         captions: list[Line] = []
         last_title = max((n for n, x in enumerate(group) if x.label == "title"), default=-1)
         for n, line in enumerate(group):
-            if line.label == "byline" and not self._is_byline(line, n, last_title, group, j):
+            if line.label == "byline" and not is_byline(line, n, last_title, group, j < len(self.lines), self.current):
                 line.label = "title"
                 last_title = max(last_title, n)
         for n, line in enumerate(group):
@@ -118,7 +101,7 @@ class _Walk:
                 self._read_head(line)
             elif line.label == "aside":
                 self.aside.append(line.block.text)
-                self.boundary = self.boundary or not (line.look.furniture == "teaser")
+                self.boundary = self.boundary or line.look.furniture != "teaser"
             elif line.label == "column":
                 self._open_column(line.name, strong=True)
             elif line.label == "caption":
@@ -136,10 +119,14 @@ class _Walk:
             elif line.label == "title":
                 titles.append(line)
         following = self.lines[j] if j < len(self.lines) else None
-        while len(titles) > 1 and self._is_text(titles[0]):
+        while len(titles) > 1 and is_text(titles[0], self.current):
             self._append(titles.pop(0))
         titles = self._take_columns(titles, following)
-        fragment = titles.pop() if titles and not under and self._is_fragment(titles, following) else None
+        fragment = (
+            titles.pop()
+            if titles and not under and is_fragment(titles, following, self.current, self.boundary, self.marked)
+            else None
+        )
         if titles:
             self._headline(titles, under, captions, following, j)
             captions = []
@@ -150,39 +137,6 @@ class _Walk:
                 self._close(line)
             self._captions(captions)
 
-    def _is_byline(self, line: Line, n: int, last_title: int, group: list[Line], j: int) -> bool:
-        """A bare name or office is a byline under a headline or at a story's end; above a headline it belongs to that."""
-        byline = line.look.byline
-        assert byline is not None
-        if byline.sure and line.block.kind != "heading":
-            # 资阳 王村 is a pair of names by its form: above a headline it is part of that
-            people = [w for w in re.split(r"[\s、]+", line.look.folded.strip()) if w]
-            return not (n < last_title and len(people) > 1 and all(map(bylines.is_person, people)) and self.current is not None and self.current.closed)
-        if n < last_title or line.block.kind == "heading" or n + 1 < len(group) and group[n + 1].label == "byline":
-            return False
-        if n > last_title >= 0:
-            return j < len(self.lines) and bylines.is_person(line.look.folded.replace(" ", ""))
-        return self.current is not None and not self.current.closed and not self.current.broken and self.current.author is None
-
-    def _is_text(self, line: Line) -> bool:
-        """Whether a line above a headline is the last of the story before: it goes on with it, or ends like talk."""
-        current = self.current
-        if current is None or current.closed or not current.parts or line.block.kind == "heading" or line.look.correction:
-            return False
-        if current.broken:
-            return fits(current.tail, line.look.text) >= 2
-        return line.look.folded[-1] in "!?" and not newspaper.column_like(line.look.folded)
-
-    def _is_fragment(self, titles: list[Line], following: Line | None) -> bool:
-        """Whether the line before a text is that paragraph's beginning, broken off: the text goes on with it."""
-        last, current = titles[-1], self.current
-        if following is None or following.label != "text" or following.look.lead or last.block.kind == "heading" or last.look.correction or last.look.inset:
-            return False
-        if len(titles) == 1 and (current is None or current.closed or not current.parts or self.boundary):
-            return False
-        evidence = continues(last.look.text, following.look.text) + ("," in last.look.folded) + ("、" in last.look.folded)
-        return evidence >= (0 if any(t.block.kind == "heading" for t in titles[:-1]) else 1 if self.marked else 2)
-
     def _read_head(self, line: Line) -> None:
         assert line.look.head is not None
         self.aside.append(line.block.text)
@@ -192,7 +146,7 @@ class _Walk:
         if turned:
             self.column, self.strong = "", False
         elif len(self.done) and all(s.issue.page is None and s.issue.date is None for s in self.done):
-            for story in self.done:         # the head stands at the page's foot
+            for story in self.done:  # the head stands at the page's foot
                 story.issue = self.issue
 
     def _open_column(self, name: str, strong: bool) -> None:
@@ -202,7 +156,12 @@ class _Walk:
     def _take_columns(self, titles: list[Line], following: Line | None) -> list[Line]:
         """Leaves the headlines; a line above them that is named like a column, or is short and of another rank, is one."""
         kept = list(titles)
-        if len(kept) > 1 and following is not None and newspaper.brief_column(kept[-1].look.folded) and newspaper.column_like(kept[-1].look.folded):
+        if (
+            len(kept) > 1
+            and following is not None
+            and newspaper.brief_column(kept[-1].look.folded)
+            and newspaper.column_like(kept[-1].look.folded)
+        ):
             name = kept.pop().look.text.strip(" #*")
             if self.current is not None and not self.current.closed and all(t.block.kind != "heading" for t in kept):
                 for line in kept:
@@ -221,37 +180,62 @@ class _Walk:
             small = newspaper.han(folded) <= 8 and not re.search(r"[,。:;?!\d]", folded) and " " not in folded.strip()
             if more:
                 second = kept[1]
-                other_rank = (first.block.kind != second.block.kind or first.block.level != second.block.level
-                              or _sizes_differ(first.block.size, second.block.size))
-                if like and not office and (other_rank or not self.marked) or small and not office and (
-                        first.block.kind != "heading" and (second.block.kind == "heading" or newspaper.han(folded) <= 6)):
+                other_rank = (
+                    first.block.kind != second.block.kind
+                    or first.block.level != second.block.level
+                    or sizes_differ(first.block.size, second.block.size)
+                )
+                if (like and not office and (other_rank or not self.marked)) or (
+                    small
+                    and not office
+                    and (
+                        first.block.kind != "heading" and (second.block.kind == "heading" or newspaper.han(folded) <= 6)
+                    )
+                ):
                     self._open_column(first.look.text.strip(" #*"), strong=first.block.kind == "heading")
                     kept.pop(0)
                     continue
-            elif like and not office and following is not None and (
-                    following.label == "bullet" or newspaper.brief_column(folded)
-                    or first.block.kind != "heading" and (self.current is None or self.current.closed or self.current.brief)):
+            elif (
+                like
+                and not office
+                and following is not None
+                and (
+                    following.label == "bullet"
+                    or newspaper.brief_column(folded)
+                    or (
+                        first.block.kind != "heading"
+                        and (self.current is None or self.current.closed or self.current.brief)
+                    )
+                )
+            ):
                 self._open_column(first.look.text.strip(" #*"), strong=False)
                 kept.pop(0)
                 continue
             break
         return kept
 
-    def _headline(self, titles: list[Line], under: list[Line], captions: list[Line], following: Line | None, j: int) -> None:
+    def _headline(
+        self, titles: list[Line], under: list[Line], captions: list[Line], following: Line | None, j: int
+    ) -> None:
         """Decides what a group of headline-like lines is, and does it."""
         if following is None:
-            if captions and not (self.current and self.current.broken):         # a picture with its headline
+            if captions and not (self.current and self.current.broken):  # a picture with its headline
                 self._open(titles, under)
                 self._captions(captions)
-            elif self.current is not None and not self.current.closed and len(titles) == 1 and titles[0].block.kind != "heading":
+            elif (
+                self.current is not None
+                and not self.current.closed
+                and len(titles) == 1
+                and titles[0].block.kind != "heading"
+            ):
                 self.current.parts.append(("text", titles[0].look.text.strip()))
             else:
                 self.aside += [t.block.text for t in titles + under + captions]
             return
         if self._back(titles, following, under):
             return
-        evidence = self._evidence(titles, under, following, j)
-        if evidence > 0:
+        weight = evidence(titles, under, self.lines[j:], self.current, self.boundary, self.marked)
+        if weight > 0:
             self._open(titles, under)
             self._captions(captions)
             return
@@ -261,79 +245,43 @@ class _Walk:
             self._close(line)
         for line in titles:
             text, folded = line.look.text.strip(" #*"), line.look.folded
-            if line.block.kind != "heading" and current.broken and (continues(line.look.text, following.look.text) >= 2 or continues(current.tail, text) >= 2) and len(titles) == 1:
-                self._append(line)                              # a piece of a sentence between two breaks
-            elif line.block.kind != "heading" and not current.broken and following.label == "text" and continues(line.look.text, following.look.text) >= 2:
-                current.parts.append(("text", line.look.text.strip()))    # a paragraph's first words, broken off
+            if (
+                line.block.kind != "heading"
+                and current.broken
+                and (continues(line.look.text, following.look.text) >= 2 or continues(current.tail, text) >= 2)
+                and len(titles) == 1
+            ):
+                self._append(line)  # a piece of a sentence between two breaks
+            elif (
+                line.block.kind != "heading"
+                and not current.broken
+                and following.label == "text"
+                and continues(line.look.text, following.look.text) >= 2
+            ):
+                current.parts.append(("text", line.look.text.strip()))  # a paragraph's first words, broken off
             elif current.broken and line.block.kind != "heading":
                 current.captions.append(text)
-            elif len(titles) > 3 and line.block.kind != "heading" or len(folded) > 40:
-                current.parts.append(("text", line.look.text.strip()))    # verses, a list
+            elif (len(titles) > 3 and line.block.kind != "heading") or len(folded) > 40:
+                current.parts.append(("text", line.look.text.strip()))  # verses, a list
             else:
                 current.parts.append(("heading", text))
         self._captions(captions)
-
-    def _evidence(self, titles: list[Line], under: list[Line], following: Line, j: int) -> int:
-        """Above 0: the group opens a story. Each kind of evidence counts as experience with pages has it."""
-        current, first, last = self.current, titles[0], titles[-1]
-        if current is None:
-            return 9
-        if first.look.inset:
-            return -9
-        if first.look.correction or following.look.lead:
-            return 9
-        marked = last.block.kind == "heading"
-        score = 0
-        if current.closed or current.brief:
-            score += 5
-        if under:
-            score += 5
-        if self.boundary:
-            score += 3
-        if len(titles) > 1:
-            score += 2 if len(titles) <= 4 else -3
-        size = max(newspaper.han(t.look.folded) for t in titles)
-        score += 1 if size >= 13 or " " in last.look.folded.strip() and size >= 8 else -1 if size <= 7 else 0
-        if marked and current.level:
-            score += 3 if first.block.level <= current.level else -3 if current.author is None else -1
-        elif not marked and self.marked:
-            score -= 2
-        if current.size and last.block.size:
-            ratio = max(t.block.size or 0 for t in titles) / current.size
-            score += 3 if ratio >= .85 else 1 if ratio >= .6 else -3
-        if current.broken:
-            score -= 2 if marked and current.level and first.block.level <= current.level else 4
-        elif not marked and len(titles) == 1 and following.label == "text" and continues(last.look.text, following.look.text) >= 2:
-            score -= 6
-        signs = self._signed_later(j)
-        if current.author is None and not current.closed:
-            score -= 2 if signs else 0
-        elif current.author is not None and not current.closed:
-            score += 2 if signs else 0
-        if not current.parts:
-            score -= 2
-        return score
-
-    def _signed_later(self, j: int) -> bool:
-        """Whether the text from line j on is signed before the next headline."""
-        for line in self.lines[j:]:
-            if line.label in ("title", "column", "head"):
-                return False
-            if line.label == "byline" or line.label == "text" and bylines.closing(line.look.text):
-                return True
-        return False
 
     # ------------------------------------------------------------ stories
 
     def _open(self, titles: list[Line], under: list[Line] = (), brief: bool = False) -> Story:  # type: ignore[assignment]
         """Begins a story; the one before waits where it was broken off."""
         self._suspend()
-        kept = _without_umbrella(titles, self.lines)
+        kept = without_umbrella(titles, self.lines)
         self.aside += [t.block.text for t in titles if t not in kept]
-        story = Story(title=" ".join(" ".join(t.look.text.strip(" #*").split()) for t in kept), issue=self.issue, brief=brief,
-                      level=min((t.block.level for t in kept if t.block.kind == "heading"), default=0),
-                      size=max((t.block.size or 0.0 for t in kept), default=0.0))
-        story.column = self.column or None
+        story = Story(
+            title=" ".join(" ".join(t.look.text.strip(" #*").split()) for t in kept),
+            issue=self.issue,
+            brief=brief,
+            level=min((t.block.level for t in kept if t.block.kind == "heading"), default=0),
+            size=max((t.block.size or 0.0 for t in kept), default=0.0),
+        )
+        story.column = None if newspaper.correction(story.title) else self.column or None
         if not self.strong and not brief:
             self.column = ""
         names = [line.look.byline.author for line in under if line.look.byline and line.look.byline.author]
@@ -391,17 +339,19 @@ class _Walk:
         same = [s for s in ready if s.issue.page is None or _page(page) == s.issue.page]
         heads = [fold(t.look.text).strip("# ") for t in titles]
         named = [s for s in same or ready if any(h and (h in fold(s.title) or fold(s.title) in h) for h in heads)]
-        return (named or same or [None])[0]     # type: ignore[list-item]
+        return (named or same or [None])[0]  # type: ignore[list-item]
 
     # ------------------------------------------------------------ text
 
     def _body(self, i: int) -> None:
         line = self.lines[i]
         current = self.current
-        if line.label == "bullet" and self._is_brief(i):
-            self._open([], brief=True)
-        elif line.label == "text" and newspaper.brief_column(self.column) and (current is None or not current.brief or not current.broken) and (
-                self.boundary or current is not None and (current.closed or current.brief)):
+        if (line.label == "bullet" and self._is_brief(i)) or (
+            line.label == "text"
+            and newspaper.brief_column(self.column)
+            and (current is None or not current.brief or not current.broken)
+            and (self.boundary or (current is not None and (current.closed or current.brief)))
+        ):
             self._open([], brief=True)
         elif line.label == "text":
             back = _BACK.match(line.look.folded)
@@ -409,43 +359,46 @@ class _Walk:
                 pass
             elif current is None:
                 self._open([])
-            elif self._goes_on(current, line):
+            elif self._goes_on(current, line) or self._resumes(line):
                 pass
-            elif self._resumes(line):
-                pass
-            elif current.closed and current.parts or self.boundary and self.column and not current.broken and current.parts or (
-                    line.look.lead and current.parts and not current.broken):
+            elif (
+                (current.closed and current.parts)
+                or (self.boundary and self.column and not current.broken and current.parts)
+                or (line.look.lead and current.parts and not current.broken)
+            ):
                 self._open([])
-        elif current is None or current.closed and current.parts:
+        elif current is None or (current.closed and current.parts):
             self._open([])
         self._append(line)
         self.boundary = False
 
     def _is_brief(self, i: int) -> bool:
         """Whether a line with a bullet is a brief of its own, not an item of the story's list."""
-        if newspaper.brief_column(self.column):
+        if newspaper.brief_column(self.column) or (self.boundary and self.column):
             return True
-        ended = self.current is None or self.current.closed or self.current.brief
+        if self.current is not None and self.current.brief:
+            return True
+        ended = self.current is None or self.current.closed
         return ended and len(self.lines[i].look.text) >= 25
 
     def _goes_on(self, current: Story, line: Line) -> bool:
         """Whether text belongs to the story that is being read."""
-        if current.closed or line.look.lead and current.parts and not current.broken:
+        if current.closed or (line.look.lead and current.parts and not current.broken):
             return False
         if not current.parts:
             return True
         here = fits(current.tail, line.look.text) if current.broken else 0
         there = max((fits(s.tail, line.look.text) for s in self.waiting if s is not current), default=-9)
-        if not current.broken and there >= 3 or current.broken and there > here + 2:
+        if (not current.broken and there >= 3) or (current.broken and there > here + 2):
             return False
         return not (self.boundary and self.column and not current.broken)
 
     def _resumes(self, line: Line) -> bool:
         """Takes up the story that waits for the rest of its sentence: the one that fits best, else the latest."""
-        if not self.waiting or line.look.lead or self.boundary and self.column:
+        if not self.waiting or line.look.lead or (self.boundary and self.column):
             return False
         best, n = max((fits(s.tail, line.look.text), n) for n, s in enumerate(self.waiting))
-        if best < -4 or best < 3 and self.current is not None and not self.current.closed:
+        if best < -4 or (best < 3 and self.current is not None and not self.current.closed):
             return False
         story = self.waiting[n] if best >= 3 else self.waiting[-1]
         self._suspend()
@@ -464,11 +417,11 @@ class _Walk:
         if kind == "text":
             back = _BACK.match(fold(text))
             if back:
-                text = text[back.end():]
+                text = text[back.end() :]
             onward = _ONWARD.search(fold(text))
             if onward:
-                story.onward, text = _page(onward[1]), text[:onward.start()].rstrip()
-            lead, named = bylines.leading(text)
+                story.onward, text = _page(onward[1]), text[: onward.start()].rstrip()
+            _lead, named = bylines.leading(text)
             if named and not story.author and not any(k == "text" for k, _ in story.parts):
                 story.author = named.author
         if kind == "text" and story.broken and not line.look.lead and (line.label == "text" or line.label == "title"):
@@ -485,7 +438,7 @@ class _Walk:
                     story.author = byline.author
             if bylines.biography(text):
                 story.closed = True
-            if story.onward or newspaper.correction(story.title) and newspaper.corrected(story.parts[-1][1]):
+            if story.onward or (newspaper.correction(story.title) and newspaper.corrected(story.parts[-1][1])):
                 story.closed = True
 
     def _finish(self, story: Story) -> None:
@@ -493,31 +446,11 @@ class _Walk:
         if not story.parts and story.captions:
             story.parts = [("text", c) for c in story.captions]
             story.captions = []
-            signed = re.search(r"([\u3400-\u9fff·]{2,4}(?:\s+[\u3400-\u9fff·]{2,4})*\s*摄影?)\s*[)）]?$", fold(story.parts[-1][1]))
+            signed = re.search(
+                r"([\u3400-\u9fff·]{2,4}(?:\s+[\u3400-\u9fff·]{2,4})*\s*摄影?)\s*[)）]?$", fold(story.parts[-1][1])
+            )
             if signed and not story.author:
-                story.author = story.parts[-1][1][signed.start(1):signed.end(1)]
-
-
-def _without_umbrella(titles: list[Line], lines: list[Line]) -> list[Line]:
-    """Leaves out a headline above the story's own that spans the next stories too: they are marked as it is not."""
-    if len(titles) < 2 or titles[0].block.kind != "heading" or titles[1].block.kind != "heading":
-        return titles
-    over, own = titles[0].block.level, titles[1].block.level
-    if over >= own:
-        return titles
-    start, beside = lines.index(titles[1]), 1
-    for n in range(start + 1, len(lines)):
-        block = lines[n].block
-        if block.kind == "heading" and lines[n].label == "title":
-            if block.level <= over:
-                break
-            if block.level == own and any(x.look.lead or x.label == "byline" for x in lines[n + 1:n + 3]):
-                beside += 1
-    return titles[1:] if beside >= 2 else titles
-
-
-def _sizes_differ(a: float | None, b: float | None) -> bool:
-    return bool(a and b) and not .92 <= a / b <= 1.09      # type: ignore[operator]
+                story.author = story.parts[-1][1][signed.start(1) : signed.end(1)]
 
 
 def _page(number: str) -> str:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import CHROMIUM, served
 
 import rag
-from rag.chat import server
 from rag.types import Article, Citation, Hit, Nearest, Piece, Reply, Why
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -32,7 +31,13 @@ FILES = {
 }
 SLOW = "慢慢说：气象站怎么样？"
 REFUSED = "拒答：气象站的预算是多少？"
-PARTS = ("青岭县气象站有12名职工", "每天发布两次天气预报", "站长李明说明年还要再添一套设备", "大家都很高兴", "以后会更好")
+PARTS = (
+    "青岭县气象站有12名职工",
+    "每天发布两次天气预报",
+    "站长李明说明年还要再添一套设备",
+    "大家都很高兴",
+    "以后会更好",
+)
 
 
 class Scripted:
@@ -76,13 +81,17 @@ class Scripted:
                 continue
             break
         yield Piece("checking", written, 2)
-        reply = Reply(question, written, short_answer="12名", citations=tuple(cited), hits=(self.hit(),), stopped=stop())
+        reply = Reply(
+            question, written, short_answer="12名", citations=tuple(cited), hits=(self.hit(),), stopped=stop()
+        )
         yield Piece("done", written, 2, reply)
 
     def refused(self, question: str) -> Iterator[Piece]:
         a = self.article_of_all
         near = (Nearest(a.article_id, a.title, a.source, a.date, ("气象站",), ("预算",)),)
-        yield Piece("done", "", 1, Reply(question, "没有", refused=True, reason="absent_term", nearest=near, hits=(self.hit(),)))
+        yield Piece(
+            "done", "", 1, Reply(question, "没有", refused=True, reason="absent_term", nearest=near, hits=(self.hit(),))
+        )
 
     def citation(self, n: int, part: str) -> Citation:
         a: Article = self.article_of_all
@@ -102,36 +111,30 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, uploads: Path) -> Iterator[str]:
-    """Where the chat of a small library is served."""
-    import uvicorn
-
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
+    """A small library."""
     folder = tmp_path_factory.mktemp("chat")
     for name, text in FILES.items():
         (folder / name).write_text(text, "utf-8")
     with rag.open(folder / "library") as library:
         receipts = library.add([folder / name for name in FILES])
         assert all(r.status == "added" for r in receipts), receipts
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("GRADIO_TEMP_DIR", str(uploads))
-            served = server.application(Scripted(library), uploads=uploads)  # type: ignore[arg-type]
-        listening = server.listen("127.0.0.1", 0)
-        chat = uvicorn.Server(uvicorn.Config(served, log_level="error", ws="none", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=chat.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        chat.should_exit = True
-        thread.join(10)
-        listening.close()
+        yield Scripted(library)
+
+
+@pytest.fixture(scope="module")
+def address(shelf: Scripted, uploads: Path) -> Iterator[str]:
+    """Where its chat is served."""
+    with served(shelf, uploads) as here:
+        yield here
 
 
 @pytest.fixture(scope="module")
 def chromium(browser: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=browser, args=options)
+        launched = playwright.chromium.launch(executable_path=browser, args=CHROMIUM)
         yield launched
         launched.close()
 
@@ -139,17 +142,18 @@ def chromium(browser: str) -> Iterator[Any]:
 @pytest.fixture
 def visit(chromium: Any, address: str, uploads: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Opens the chat as a new reader; what goes wrong in the page or leaves this machine fails the test."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))     # Gradio asks for it at each upload
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))  # Gradio asks for it at each upload
     contexts, wrong = [], []
 
-    def opened(width: int = 1280, height: int = 800, **more: Any) -> Any:
+    def opened(width: int = 1280, height: int = 800, quiet: bool = False, **more: Any) -> Any:
         context = chromium.new_context(viewport={"width": width, "height": height}, locale="zh-CN", **more)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        if not quiet:
+            page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: wrong.append(request.url) if not at_home(request.url, address) else None)
         page.goto(address)
         page.wait_for_selector("#greeting .mast")
@@ -217,7 +221,9 @@ def test_an_answer_grows_is_checked_and_its_citations_are_walked(visit: Callable
     page.wait_for_selector("#now .busy a.cite.wait")
     assert page.locator("#now a.cite.ok").count() == 0, "nothing is ticked before the check"
     first = page.inner_text("#now .ans")
-    page.wait_for_function("before => document.querySelector('#now .ans')?.innerText.length > before + 3", arg=len(first))
+    page.wait_for_function(
+        "before => document.querySelector('#now .ans')?.innerText.length > before + 3", arg=len(first)
+    )
     assert page.get_attribute("#now .a", "aria-busy") == "true"
     answered(page)
     assert page.locator("#log a.cite.ok").count() == 4
@@ -226,7 +232,9 @@ def test_an_answer_grows_is_checked_and_its_citations_are_walked(visit: Callable
     page.click("#log a.cite >> nth=0")
     for place in range(2, 6):
         page.click("#side .do-step >> nth=1")
-        page.wait_for_function("place => document.querySelector('#side h2')?.innerText.includes(`第 ${place} 处`)", arg=place)
+        page.wait_for_function(
+            "place => document.querySelector('#side h2')?.innerText.includes(`第 ${place} 处`)", arg=place
+        )
         page.wait_for_function("n => document.querySelector('#log a.cite.cur')?.innerText.includes(n)", arg=str(place))
         assert page.locator("#log .st.cur").count() == 1
     assert page.locator("#side .do-step >> nth=1").is_disabled()
@@ -277,6 +285,18 @@ def test_stopping_keeps_what_was_written(visit: Callable[..., Any]) -> None:
     assert "12名职工" in page.inner_text("#log .ans")
     assert PARTS[-1] not in page.inner_text("#log .ans")
     assert page.locator("#log a.cite.wait").count() == 0
+
+
+def test_a_page_that_is_closed_is_answered_no_further(visit: Callable[..., Any], shelf: Scripted) -> None:
+    page = visit()
+    ask(page, SLOW)
+    page.wait_for_selector("#now a.cite.wait")
+    before = len(shelf.stopped)
+    page.close()
+    ends = time.monotonic() + 3
+    while len(shelf.stopped) == before and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert shelf.stopped[before:] == [True]
 
 
 def test_a_question_can_be_written_while_the_last_one_is_answered(visit: Callable[..., Any]) -> None:
@@ -370,6 +390,20 @@ def test_a_question_that_is_too_long_comes_back_to_be_changed(visit: Callable[..
     answered(page)
     assert "问题太长了" in page.inner_text("#log .err")
     assert page.locator("#thread .u").inner_text().endswith("…")
+
+
+def test_a_lost_connection_is_said_in_plain_words_and_loses_nothing(visit: Callable[..., Any]) -> None:
+    page = visit(quiet=True)
+    ask(page, REFUSED)
+    answered(page)
+    page.context.set_offline(True)
+    ask(page, "再问一个")
+    page.wait_for_function("document.querySelector('#rag-net').innerText.startsWith('网络断了，您写的问题还在。')")
+    assert page.input_value("#question") == "再问一个"
+    page.context.set_offline(False)
+    page.wait_for_function("document.querySelector('#rag-net').innerText === ''")
+    page.press("#question", "Enter")
+    answered(page, 2)
 
 
 def test_a_filter_that_leaves_nothing_is_told_and_lifted(visit: Callable[..., Any]) -> None:

@@ -48,7 +48,7 @@ CITED = Citation(
 )
 HIT = Hit(7, "a1", ARTICLE.source, "气象站建成", AT, AT + len(QUOTE), QUOTE, 0.9, Why(8.0, 0.8, 0.9, ("职工",)))
 ANSWER = Reply("职工有多少？", "气象站有12名职工[1]。每天发布两次预报[1]。", short_answer="12名", citations=(CITED,))
-EVIL = '"><img src=x onerror=alert(1)></mark><script>alert(2)</script>`${value}{{value}}*_#|\'&amp;\u202e\n<b>'
+EVIL = "\"><img src=x onerror=alert(1)></mark><script>alert(2)</script>`${value}{{value}}*_#|'&amp;\u202e\n<b>"
 BANNED = ("src", "srcdoc", "action", "formaction")
 
 
@@ -90,7 +90,9 @@ def each_evil_card() -> Iterator[tuple[str, str]]:
     """Every kind of markup, with a hostile string in every field that is not ours."""
     cited = Citation(1, EVIL, 0, 5, True, EVIL, EVIL, EVIL, EVIL, EVIL, EVIL, EVIL)
     hit = Hit(1, EVIL, EVIL, EVIL, 0, 9, EVIL, 0.5, Why(1.0, 0.5, 0.5, (EVIL[:8], "onerror")), EVIL, EVIL, EVIL, EVIL)
-    reply = Reply(EVIL, f"{EVIL}[1]。{EVIL}[7]", EVIL, EVIL[2:9], citations=(cited,), engine=EVIL, seconds={"total": 1.0})
+    reply = Reply(
+        EVIL, f"{EVIL}[1]。{EVIL}[7]", EVIL, EVIL[2:9], citations=(cited,), engine=EVIL, seconds={"total": 1.0}
+    )
     other = replace(cited, n=2, verified=False)
     made = {1: EVIL, 2: EVIL}
     yield "question", answers.question(EVIL)

@@ -1,4 +1,5 @@
 """Bytes of every Chinese encoding come out equal to what was written, or are refused; never something else."""
+
 from __future__ import annotations
 
 import itertools
@@ -30,8 +31,30 @@ MIXED = """# 兩岸農友交流會
 
 交流会持续两天，共有126人參加，大家約定明年春天再見。"""
 ENDS = {"unix": "\n", "windows": "\r\n", "old mac": "\r", "mixed": None}
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb2312", "gbk", "gb18030", "hz", "big5", "cp950", "big5hkscs")
-NAMED = {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16", "gb2312": "gb18030", "gbk": "gb18030", "cp950": "big5", "big5hkscs": "big5"}
+ENCODINGS = (
+    "utf-8",
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "gb2312",
+    "gbk",
+    "gb18030",
+    "hz",
+    "big5",
+    "cp950",
+    "big5hkscs",
+)
+NAMED = {
+    "utf-8-sig": "utf-8",
+    "utf-16-le": "utf-16",
+    "utf-16-be": "utf-16",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "cp950": "big5",
+    "big5hkscs": "big5",
+}
 
 
 def with_ends(text: str, ends: str | None) -> str:
@@ -63,7 +86,9 @@ def test_the_matrix_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize(("script", "encoding", "ends", "text"), matrix(), ids=lambda v: v if len(v) < 20 else "")
-def test_every_encoding_and_line_end_gives_the_text_back(tmp_path: Path, script: str, encoding: str, ends: str, text: str) -> None:
+def test_every_encoding_and_line_end_gives_the_text_back(
+    tmp_path: Path, script: str, encoding: str, ends: str, text: str
+) -> None:
     path = tmp_path / "篇.txt"
     path.write_bytes(with_ends(text, ENDS[ends]).encode(encoding))
     document = read(path, path.name)
@@ -77,7 +102,11 @@ def test_every_encoding_and_line_end_gives_the_text_back(tmp_path: Path, script:
 def test_text_is_equal_or_refused(encoding: str, data: st.DataObject) -> None:
     """Pieces of real text in any order, with digits and Latin words between them."""
     script = TRADITIONAL if encoding == "big5" else SIMPLIFIED
-    pieces = data.draw(st.lists(st.sampled_from([p for line in script.split("\n") for p in line.split("，") if p]), min_size=1, max_size=6))
+    pieces = data.draw(
+        st.lists(
+            st.sampled_from([p for line in script.split("\n") for p in line.split("，") if p]), min_size=1, max_size=6
+        )
+    )
     text = data.draw(st.sampled_from(["，", " ", "\n", "2024", "AI "])).join(pieces)
     try:
         came, _ = decode(text.encode(encoding))
@@ -133,9 +162,13 @@ def test_a_text_that_lost_characters_before_is_refused() -> None:
 
 @pytest.mark.parametrize("encoding", ["shift_jis", "euc_kr", "cp1251", "cp1252", "koi8-r"])
 def test_other_languages_in_old_encodings_are_refused(encoding: str) -> None:
-    text = {"shift_jis": "これは日本語のテキストです。文字コードを確認してください。", "euc_kr": "한국어로 쓴 문서입니다. 오래된 인코딩이므로 확인해 주시기 바랍니다.",
-            "cp1251": "Это русский текст в старой кодировке.", "koi8-r": "Это русский текст в старой кодировке.",
-            "cp1252": "Das Gerät läuft über die Straße, déjà vu, naïve café."}[encoding]
+    text = {
+        "shift_jis": "これは日本語のテキストです。文字コードを確認してください。",
+        "euc_kr": "한국어로 쓴 문서입니다. 오래된 인코딩이므로 확인해 주시기 바랍니다.",
+        "cp1251": "Это русский текст в старой кодировке.",
+        "koi8-r": "Это русский текст в старой кодировке.",
+        "cp1252": "Das Gerät läuft über die Straße, déjà vu, naïve café.",
+    }[encoding]
     with pytest.raises(Unreadable):
         decode(text.encode(encoding))
 

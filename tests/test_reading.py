@@ -1,4 +1,5 @@
 """Files of every kind become documents; hostile, broken and empty ones are refused by name with a reason."""
+
 from __future__ import annotations
 
 import io
@@ -41,6 +42,7 @@ def texts(document: Document) -> list[str]:
 
 
 # ---------------------------------------------------------------- folders
+
 
 def test_a_folder_is_walked_in_name_order_and_names_are_below_it(tmp_path: Path) -> None:
     for name in ("乙/2.txt", "乙/10.txt", "a.txt", "甲.txt"):
@@ -113,9 +115,19 @@ def test_a_path_of_three_hundred_characters_is_read(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- text
 
+
 def test_front_matter_becomes_properties(tmp_path: Path) -> None:
-    document = opened(tmp_path, "春灌.md", f"---\ntitle: \"春灌三件事\"\nauthor: 李农\ndate: 2025年3月8日\ncolumn: 农技\nsource: 县农技站\n---\n\n{TEXT}\n")
-    assert (document.title, document.author, document.date, document.column) == ("春灌三件事", "李农", "2025-03-08", "农技")
+    document = opened(
+        tmp_path,
+        "春灌.md",
+        f'---\ntitle: "春灌三件事"\nauthor: 李农\ndate: 2025年3月8日\ncolumn: 农技\nsource: 县农技站\n---\n\n{TEXT}\n',
+    )
+    assert (document.title, document.author, document.date, document.column) == (
+        "春灌三件事",
+        "李农",
+        "2025-03-08",
+        "农技",
+    )
     assert texts(document) == [TEXT, "来源：县农技站"]
 
 
@@ -126,16 +138,27 @@ def test_head_lines_without_marks_are_properties_too(tmp_path: Path) -> None:
 
 
 def test_markdown_keeps_headings_tables_and_lists_and_drops_its_marks(tmp_path: Path) -> None:
-    document = opened(tmp_path, "x.md", "# 标题\n\n**先查**渠道，[再查](http://x.y)水泵。\n\n## 小标题\n\n| 甲 | 乙 |\n| --- | --- |\n| 1 | 2 |\n\n- 一\n- 二\n\n"
-                      "第二节\n----\n\n<!-- 看不见 -->\n![图](a.png)\n\n> 引文一句。\n")
+    document = opened(
+        tmp_path,
+        "x.md",
+        "# 标题\n\n**先查**渠道，[再查](http://x.y)水泵。\n\n## 小标题\n\n| 甲 | 乙 |\n| --- | --- |\n| 1 | 2 |\n\n- 一\n- 二\n\n"
+        "第二节\n----\n\n<!-- 看不见 -->\n![图](a.png)\n\n> 引文一句。\n",
+    )
     assert [(b.kind, b.level, b.text) for b in document.blocks] == [
-        ("heading", 1, "标题"), ("paragraph", 0, "先查渠道，再查水泵。"), ("heading", 2, "小标题"), ("table", 0, "| 甲 | 乙 |\n| --- | --- |\n| 1 | 2 |"),
-        ("list", 0, "- 一\n- 二"), ("heading", 2, "第二节"), ("paragraph", 0, "图"), ("paragraph", 0, "引文一句。")]
+        ("heading", 1, "标题"),
+        ("paragraph", 0, "先查渠道，再查水泵。"),
+        ("heading", 2, "小标题"),
+        ("table", 0, "| 甲 | 乙 |\n| --- | --- |\n| 1 | 2 |"),
+        ("list", 0, "- 一\n- 二"),
+        ("heading", 2, "第二节"),
+        ("paragraph", 0, "图"),
+        ("paragraph", 0, "引文一句。"),
+    ]
 
 
 def test_a_text_wrapped_to_one_width_is_joined_again(tmp_path: Path) -> None:
     whole = TEXT * 4
-    wrapped = "\n".join(whole[i:i + 30] for i in range(0, len(whole), 30))
+    wrapped = "\n".join(whole[i : i + 30] for i in range(0, len(whole), 30))
     assert texts(opened(tmp_path, "x.txt", wrapped)) == [whole]
 
 
@@ -145,15 +168,46 @@ def test_characters_that_nobody_sees_are_left_out(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- rows
 
+
 def test_rows_become_records_and_bad_lines_are_named(tmp_path: Path) -> None:
-    lines = [json.dumps({"id": "a1", "text": TEXT, "title": "春灌", "author": ["李农", "王田"], "date": "2025/3/8", "column": "农技"}, ensure_ascii=False),
-             "", "{坏的", "[1, 2]", json.dumps({"id": "a2"}), json.dumps({"text": "只有正文的一行。"}, ensure_ascii=False),
-             json.dumps({"id": "a1", "text": "同一个编号的另一行。"}, ensure_ascii=False), json.dumps({"text": "坏\u0000字"}), json.dumps({"text": "坏\ufffd字"})]
+    lines = [
+        json.dumps(
+            {
+                "id": "a1",
+                "text": TEXT,
+                "title": "春灌",
+                "author": ["李农", "王田"],
+                "date": "2025/3/8",
+                "column": "农技",
+            },
+            ensure_ascii=False,
+        ),
+        "",
+        "{坏的",
+        "[1, 2]",
+        json.dumps({"id": "a2"}),
+        json.dumps({"text": "只有正文的一行。"}, ensure_ascii=False),
+        json.dumps({"id": "a1", "text": "同一个编号的另一行。"}, ensure_ascii=False),
+        json.dumps({"text": "坏\u0000字"}),
+        json.dumps({"text": "坏\ufffd字"}),
+    ]
     document = opened(tmp_path, "库.jsonl", "\n".join(lines))
     first, second, third = document.records
-    assert (first.key, first.title, first.author, first.date, first.column) == ("a1", "春灌", "李农 王田", "2025-03-08", "农技")
+    assert (first.key, first.title, first.author, first.date, first.column) == (
+        "a1",
+        "春灌",
+        "李农 王田",
+        "2025-03-08",
+        "农技",
+    )
     assert (second.key, third.key) == ("库.jsonl#6", "库.jsonl#7")
-    assert [line for line in range(1, 10) if any(f"第 {line} 行" in loss for loss in document.losses)] == [3, 4, 5, 8, 9]
+    assert [line for line in range(1, 10) if any(f"第 {line} 行" in loss for loss in document.losses)] == [
+        3,
+        4,
+        5,
+        8,
+        9,
+    ]
     assert [article.source for article in cut(document)] == ["a1", "库.jsonl#6", "库.jsonl#7"]
 
 
@@ -178,12 +232,16 @@ def test_a_hundred_thousand_rows_are_read_in_seconds(tmp_path: Path) -> None:
     path = put(tmp_path, "库.jsonl", "\n".join(row % n for n in range(40_000)))
     started = time.monotonic()
     assert len(read(path, "库.jsonl").records) == 40_000
-    assert time.monotonic() - started < 20      # 2 s on two idle cores
+    assert time.monotonic() - started < 20  # 2 s on two idle cores
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gbk", "utf-16"])
 def test_a_table_with_a_text_column_is_rows(tmp_path: Path, encoding: str) -> None:
-    document = opened(tmp_path, "表.csv", f"标题,作者,日期,正文\n春灌,李农,2025-3-8,\"{TEXT}\n第二段。\"\n秋播,,,第二行的正文。\n".encode(encoding))
+    document = opened(
+        tmp_path,
+        "表.csv",
+        f'标题,作者,日期,正文\n春灌,李农,2025-3-8,"{TEXT}\n第二段。"\n秋播,,,第二行的正文。\n'.encode(encoding),
+    )
     first, second = document.records
     assert (first.title, first.author, first.date, first.text) == ("春灌", "李农", "2025-03-08", f"{TEXT}\n第二段。")
     assert (second.title, second.author, second.date) == ("秋播", None, None)
@@ -209,11 +267,30 @@ PAGE = f"""<html><head><meta charset="{{charset}}"><title>春灌三件事_青岭
 <div class="footer">版权所有 联系我们 京ICP备00000000号</div></body></html>"""
 
 
-@pytest.mark.parametrize(("encoding", "declared"), [("utf-8", "utf-8"), ("gbk", "gb2312"), ("utf-8", "gb2312"), ("gbk", "utf-8"), ("gb18030", "iso-8859-1"), ("utf-16", "utf-8")])
-def test_a_web_page_gives_its_main_text_whatever_charset_it_claims(tmp_path: Path, encoding: str, declared: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [
+        ("utf-8", "utf-8"),
+        ("gbk", "gb2312"),
+        ("utf-8", "gb2312"),
+        ("gbk", "utf-8"),
+        ("gb18030", "iso-8859-1"),
+        ("utf-16", "utf-8"),
+    ],
+)
+def test_a_web_page_gives_its_main_text_whatever_charset_it_claims(
+    tmp_path: Path, encoding: str, declared: str
+) -> None:
     document = opened(tmp_path, "页.html", PAGE.format(charset=declared).encode(encoding))
     assert (document.title, document.author, document.date) == ("春灌三件事", "李农", "2025-03-08")
-    assert texts(document) == [TEXT, "先查渠道", "淤泥要清。", "杂草要除。", "| 田块 | 墒情 |\n| --- | --- |\n| 东坡 | 干 |", "- 带铁锹\n- 带水表"]
+    assert texts(document) == [
+        TEXT,
+        "先查渠道",
+        "淤泥要清。",
+        "杂草要除。",
+        "| 田块 | 墒情 |\n| --- | --- |\n| 东坡 | 干 |",
+        "- 带铁锹\n- 带水表",
+    ]
 
 
 def test_a_big5_page_that_says_so(tmp_path: Path) -> None:
@@ -235,6 +312,7 @@ def test_a_web_archive_gives_its_page(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- Word
 
+
 def word(build: Callable[..., None]) -> bytes:
     import docx
 
@@ -253,13 +331,19 @@ def test_a_word_file_keeps_headings_tables_and_lists(tmp_path: Path) -> None:
         document.add_paragraph("带铁锹", "List Bullet")  # type: ignore[attr-defined]
         document.add_paragraph("带水表", "List Bullet")  # type: ignore[attr-defined]
         table = document.add_table(2, 2)  # type: ignore[attr-defined]
-        for cell, words in zip([c for row in table.rows for c in row.cells], ("田块", "墒情", "东坡", "干"), strict=True):
+        for cell, words in zip(
+            [c for row in table.rows for c in row.cells], ("田块", "墒情", "东坡", "干"), strict=True
+        ):
             cell.text = words
 
     document = opened(tmp_path, "春灌.docx", word(build))
     assert (document.title, document.author) == ("春灌三件事", "李农")
-    assert [(b.kind, b.text) for b in document.blocks] == [("paragraph", TEXT), ("heading", "先查渠道"), ("list", "- 带铁锹\n- 带水表"),
-                                                           ("table", "| 田块 | 墒情 |\n| --- | --- |\n| 东坡 | 干 |")]
+    assert [(b.kind, b.text) for b in document.blocks] == [
+        ("paragraph", TEXT),
+        ("heading", "先查渠道"),
+        ("list", "- 带铁锹\n- 带水表"),
+        ("table", "| 田块 | 墒情 |\n| --- | --- |\n| 东坡 | 干 |"),
+    ]
 
 
 def test_the_name_of_a_program_is_no_author(tmp_path: Path) -> None:
@@ -267,6 +351,7 @@ def test_the_name_of_a_program_is_no_author(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- archives
+
 
 def zipped(members: dict[str, bytes | str], **options: int) -> bytes:
     out = io.BytesIO()
@@ -278,11 +363,18 @@ def zipped(members: dict[str, bytes | str], **options: int) -> bytes:
 
 def outcomes(folder: Path, content: bytes) -> dict[str, Document | str]:
     found = read_all(put(folder, "包.zip", content), "包.zip")
-    return {str(o.fields["file"]) if isinstance(o, FileRefused) else o.source: str(o.fields["reason"]) if isinstance(o, FileRefused) else o for o in found}
+    return {
+        str(o.fields["file"]) if isinstance(o, FileRefused) else o.source: str(o.fields["reason"])
+        if isinstance(o, FileRefused)
+        else o
+        for o in found
+    }
 
 
 def test_each_member_of_an_archive_is_a_document_of_its_own(tmp_path: Path) -> None:
-    found = outcomes(tmp_path, zipped({"春/一.txt": TEXT, "二.md": f"# 题\n\n{TEXT}", "__MACOSX/._一.txt": "x", "三.exe": "MZ\x90"}))
+    found = outcomes(
+        tmp_path, zipped({"春/一.txt": TEXT, "二.md": f"# 题\n\n{TEXT}", "__MACOSX/._一.txt": "x", "三.exe": "MZ\x90"})
+    )
     assert set(found) == {"包.zip/春/一.txt", "包.zip/二.md", "包.zip/三.exe"}
     assert isinstance(found["包.zip/三.exe"], str)
     assert texts(found["包.zip/春/一.txt"]) == [TEXT]  # type: ignore[arg-type]
@@ -297,7 +389,10 @@ def test_member_names_in_gbk_are_read(tmp_path: Path) -> None:
 
 
 def test_members_that_lead_outside_are_refused_and_nothing_is_written_there(tmp_path: Path) -> None:
-    found = outcomes(tmp_path, zipped({"../../逃.txt": TEXT, "/etc/逃.txt": TEXT, "C:/逃.txt": TEXT, "..\\..\\逃.txt": TEXT, "好.txt": TEXT}))
+    found = outcomes(
+        tmp_path,
+        zipped({"../../逃.txt": TEXT, "/etc/逃.txt": TEXT, "C:/逃.txt": TEXT, "..\\..\\逃.txt": TEXT, "好.txt": TEXT}),
+    )
     assert sum(isinstance(o, Document) for o in found.values()) == 1
     assert len(found) == 5
     assert not list(tmp_path.parent.glob("逃*"))
@@ -326,12 +421,13 @@ def test_an_archive_inside_an_archive_is_refused(tmp_path: Path) -> None:
 def test_a_member_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     raw = bytearray(zipped({"一.txt": TEXT * 50}))
     at = raw.index(b"PK\x01\x02")
-    raw[at + 24:at + 28] = (10).to_bytes(4, "little")       # the size in the directory
+    raw[at + 24 : at + 28] = (10).to_bytes(4, "little")  # the size in the directory
     found = outcomes(tmp_path, bytes(raw))
     assert all(isinstance(o, str) or texts(o) == [TEXT * 50] for o in found.values())
 
 
 # ---------------------------------------------------------------- bad files
+
 
 def broken_docx() -> bytes:
     return word(lambda d: d.add_paragraph(TEXT))[:2000]
@@ -389,7 +485,10 @@ BAD: dict[str, tuple[str, bytes | str | Callable[[], bytes]]] = {
     "a text read as Latin before": ("乱.txt", (TEXT * 2).encode().decode("latin-1").replace("\x85", "")),
     "a text with control characters": ("控.txt", TEXT[:20] + "\x00\x01\x02" + TEXT[20:]),
     "a 404 page": ("错.html", "<html><title>404 Not Found</title><body><h1>404 Not Found</h1><hr>nginx</body></html>"),
-    "a 404 page in Chinese": ("错.html", "<html><title>出错啦</title><body><p>您访问的页面不存在，可能已被删除。</p><a href=/>返回首页</a></body></html>"),
+    "a 404 page in Chinese": (
+        "错.html",
+        "<html><title>出错啦</title><body><p>您访问的页面不存在，可能已被删除。</p><a href=/>返回首页</a></body></html>",
+    ),
     "a login page": ("登.html", LOGIN),
     "an error saved as text": ("错.txt", "502 Bad Gateway\nnginx/1.18.0"),
     "a page of scripts": ("空.html", "<html><script>var x = '正文';</script><style>p{}</style></html>"),
@@ -436,12 +535,16 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -
         path = tmp_path / name
         with path.open("wb") as file:
             file.write({".pdf": b"%PDF-1.7", ".docx": b"PK\x03\x04"}.get(path.suffix, "正文".encode()))
-            file.truncate(2 * 2**30)        # a hole: costs no disk
+            file.truncate(2 * 2**30)  # a hole: costs no disk
         with pytest.raises(FileRefused) as refusal:
             read(path, name)
         assert "MB" in str(refusal.value.fields["reason"])
 
 
 def test_short_articles_that_name_errors_are_no_error_pages(tmp_path: Path) -> None:
-    for text in ("大桥全长503米，宽26米。", "我市新增404个充电桩。", "市科协公布了500名科普员名单，市民可登录市科协网站查看。"):
+    for text in (
+        "大桥全长503米，宽26米。",
+        "我市新增404个充电桩。",
+        "市科协公布了500名科普员名单，市民可登录市科协网站查看。",
+    ):
         assert texts(opened(tmp_path, "短.txt", text)) == [text]

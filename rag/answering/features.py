@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +15,15 @@ from rag import text as t
 from rag.answering import spans
 from rag.answering.candidates import Candidate, cells, neighbours
 from rag.question import Question, content
-from rag.ranking import Weights
-
-if TYPE_CHECKING:
-    from rag.embedding import Embedder
+from rag.weights import Weights
 
 KINDS = ("how_many", "when", "who", "where", "which", "yes_no", "definition", "why", "how", "list", "compare", "other")
 NAMES = (
     "terms", "terms_before", "terms_heading", "terms_all", "terms_passage", "own_terms", "spoken", "rarest", "must", "must_passage", "pairs", "pairs_around",
-    "common_run", "focus", "fit", "fits", "near", "span_votes", "head", "new", "cosine", "cosine_up", "cosine_rank", "cosine_centered", "rank", "passage_pairs",
+    "common_run", "focus", "fit", "fits", "near", "span_votes", "head", "new", "rank", "passage_pairs",
     "pairs_up", "place", "first", "length", "asks", "says", "explains", "counts", "row", "question_length", "question_terms",
     "numbers", "missing", "top_terms_up", *KINDS,
 )
-EMBEDDED = 20       # sentences that are compared by meaning; each costs about 4 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ _EXPLAINS = ("指", "即", "就是", "称为", "是一", "是指", "简称", "�
 _COUNTS = ("一是", "二是", "三是", "一要", "二要", "首先", "其次", "第一", "第二", "包括", "分别", "等", "、", "建议", "应", "要")
 
 
-def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights, embedder: Embedder | None) -> Judged:
+def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights) -> Judged:
     """The numbers of every candidate, among these candidates."""
     n = len(candidates)
     table = np.zeros((n, len(NAMES)), np.float32)
@@ -88,7 +83,7 @@ def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights, e
     want = spans.need(question)
     focus = _focus(question, said)
     around = neighbours(candidates)
-    folded = [t.fold(_shown(c)) for c in candidates]
+    folded = [t.fold(shown(c)) for c in candidates]
     passages: dict[int, tuple[str, float]] = {}
     columns: dict[str, list[float]] = {name: [0.0] * n for name in NAMES}
     found: list[spans.Found | None] = []
@@ -101,7 +96,10 @@ def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights, e
             whole = f"{heading} {t.fold(c.hit.text)}"
             passages[id(c.hit)] = (whole, _share(list(asked_pairs), whole, pair_weight))
         passage, passage_pairs = passages[id(c.hit)]
-        put = lambda name, value, i=i: columns[name].__setitem__(i, float(value))    # noqa: E731
+
+        def put(name: str, value: float, i: int = i) -> None:
+            columns[name][i] = float(value)
+
         put("terms", _share(said, s, weight))
         put("terms_before", _share(said, s + " " + before, weight))
         put("terms_heading", _share(said, s + " " + heading, weight))
@@ -118,12 +116,12 @@ def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights, e
         put("pairs_around", shared(pairs | _pairs(before) | _pairs(after) | _pairs(heading)))
         put("common_run", _run(bare[:60], s[:240]) / max(1, min(len(bare), 60)))
         put("focus", _share(focus, s, dict.fromkeys(focus, 1.0)) if focus else 0.5)
-        span = spans.best(want, question, _shown(c))
+        span = spans.best(want, question, shown(c))
         found.append(span)
         if span:
             put("fit", span.fit)
             put("near", spans.near(s, (span.start, span.end), question.terms))
-        put("fits", sum(1 for f in spans.offers(want, _shown(c)) if f.fit >= 0.5) / 4)
+        put("fits", sum(1 for f in spans.offers(want, shown(c)) if f.fit >= 0.5) / 4)
         put("head", bool(want.head) and want.head in s)
         put("new", sum(1 for ch in s if ch.isalnum() and ch not in asked) / max(1, len(s)))
         put("rank", c.rank / 10)
@@ -146,13 +144,12 @@ def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights, e
     pairs_column = columns["pairs"]
     columns["pairs_up"] = [p - max(pairs_column) for p in pairs_column]
     columns["top_terms_up"] = [p - max(columns["terms_all"]) for p in columns["terms_all"]]
-    _meaning(columns, question, candidates, folded, embedder)
     for j, name in enumerate(NAMES):
         table[:, j] = columns[name]
     return Judged(table, tuple(found))
 
 
-def _shown(c: Candidate) -> str:
+def shown(c: Candidate) -> str:
     """A row of a table read with the names of its columns."""
     return row_as_read(c) if c.header else c.text
 
@@ -183,23 +180,3 @@ def _votes(columns: dict[str, list[float]], candidates: Sequence[Candidate], fol
         if span and span.end - span.start > 1:
             words = folded[i][span.start:span.end]
             columns["span_votes"][i] = sum(words in text for stretch, text in holders.items() if stretch != c.stretch) / 4
-
-
-def _meaning(columns: dict[str, list[float]], question: Question, candidates: Sequence[Candidate], folded: Sequence[str], embedder: Embedder | None) -> None:
-    """Cosine of question and sentence for the most promising candidates by their words; the others get the least of these."""
-    n = len(candidates)
-    if embedder is None:
-        return
-    order = sorted(range(n), key=lambda i: -(columns["pairs"][i] + columns["terms_all"][i] + 0.5 * columns["fit"][i] - 0.15 * columns["rank"][i]))
-    chosen = sorted(order[:EMBEDDED])
-    asked = embedder.questions([question.text])[0]
-    cosines = embedder.passages([_shown(candidates[i])[:200] for i in chosen]) @ asked
-    least, most, middle = float(cosines.min()), float(cosines.max()), float(np.median(cosines))
-    columns["cosine"] = [least] * n
-    for i, cosine in zip(chosen, cosines, strict=True):
-        columns["cosine"][i] = float(cosine)
-    ranks = {i: r for r, i in enumerate(sorted(chosen, key=lambda i: -columns["cosine"][i]))}
-    for i in range(n):
-        columns["cosine_up"][i] = columns["cosine"][i] - most
-        columns["cosine_centered"][i] = columns["cosine"][i] - middle
-        columns["cosine_rank"][i] = min(ranks.get(i, 20), 20) / 10

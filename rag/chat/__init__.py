@@ -2,6 +2,7 @@
 
 `serve` answers until Ctrl+C; `build` makes the page alone, for tests and for mounting elsewhere.
 """
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

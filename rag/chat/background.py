@@ -2,8 +2,10 @@
 
 Reading never waits for it; the page asks it only whether something went wrong.
 """
+
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -17,13 +19,14 @@ class Background:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.trouble: Error | None = None       # why search by meaning can't be made just now
+        self.trouble: Error | None = None  # why search by meaning can't be made just now
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="rag-background", daemon=True)
+        context = contextvars.copy_context()  # the language that errors are told in
+        self._thread = threading.Thread(target=context.run, args=(self._work,), name="rag-background", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -50,6 +53,6 @@ class Background:
             self.trouble = None
         except Error as error:
             self.trouble = error
-        except Exception as error:      # told on the library's page; a thread that dies would tell nobody
+        except Exception as error:  # told on the library's page; a thread that dies would tell nobody
             logging.getLogger("rag.chat").debug("in the background", exc_info=True)
             self.trouble = Error(detail=type(error).__name__)

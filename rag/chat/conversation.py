@@ -3,6 +3,7 @@
 The one idea: what comes from a browser is anybody's word, so all of it is read field by field and whatever
 does not fit is left out. It is shown as text, and sources are looked up in the library again.
 """
+
 from __future__ import annotations
 
 import json
@@ -16,12 +17,12 @@ from typing import Any, get_args
 from rag.errors import Error
 from rag.types import Citation, Filter, Hit, Nearest, Reason, Reply, Turn, Why
 
-MOST_EXCHANGES = 100        # in one conversation; older ones go first
-MOST_CONVERSATIONS = 30     # kept in one browser
-MOST_CHARACTERS = 2_000_000     # of all of them: a browser's storage holds some 5 million, and keeps this encoded
-MOST_TEXT = 20_000          # characters of one string
+MOST_EXCHANGES = 100  # in one conversation; older ones go first
+MOST_CONVERSATIONS = 30  # kept in one browser
+MOST_CHARACTERS = 2_000_000  # of all of them: a browser's storage holds some 5 million, and keeps this encoded
+MOST_TEXT = 20_000  # characters of one string
 SHOWN_HITS = 3
-REMEMBERED = 5              # exchanges that a follow-up question may lean on
+REMEMBERED = 5  # exchanges that a follow-up question may lean on
 
 # A link in an answer is "#c-" and a number: thousands count exchanges from 1, the rest says what of it.
 # Citations are 1–499, the nearest articles of a refusal start at 501, the articles looked at start at 601.
@@ -50,7 +51,7 @@ class Trouble:
     kind: str
     what: str
     remedy: str
-    written: str = ""           # what had been written before it
+    written: str = ""  # what had been written before it
 
     @classmethod
     def of(cls, error: Error, written: str = "") -> Trouble:
@@ -65,17 +66,24 @@ class Exchange:
     reply: Reply | None = None
     trouble: Trouble | None = None
     only: Filter = field(default_factory=Filter)
-    searched: int = 0                                               # articles in the library then
-    references: Mapping[int, str] = field(default_factory=dict)     # GB/T 7714, by citation number
-    found: tuple[Hit, ...] = ()                                     # the best passage of each of the best articles
+    searched: int = 0  # articles in the library then
+    references: Mapping[int, str] = field(default_factory=dict)  # GB/T 7714, by citation number
+    found: tuple[Hit, ...] = ()  # the best passage of each of the best articles
 
     def to_json(self) -> dict[str, Any]:
         reply = None if self.reply is None else {**self.reply.to_json(), "stopped": self.reply.stopped}
         return {
-            "question": self.question, "reply": reply, "trouble": asdict(self.trouble) if self.trouble else None,
-            "only": {"source": self.only.source, "column": self.only.column, "from": self.only.since,
-                     "to": self.only.until},
-            "searched": self.searched, "references": {str(n): text for n, text in self.references.items()},
+            "question": self.question,
+            "reply": reply,
+            "trouble": asdict(self.trouble) if self.trouble else None,
+            "only": {
+                "source": self.only.source,
+                "column": self.only.column,
+                "from": self.only.since,
+                "to": self.only.until,
+            },
+            "searched": self.searched,
+            "references": {str(n): text for n, text in self.references.items()},
             "found": [hit.to_json() for hit in self.found],
         }
 
@@ -90,9 +98,13 @@ class Exchange:
         told = Trouble(*(_text(trouble, k) for k in ("kind", "what", "remedy", "written"))) if trouble else None
         references = {int(n): _clean(text) for n, text in _row(row.get("references")).items() if str(n).isdecimal()}
         return cls(
-            question, reply, told,
+            question,
+            reply,
+            told,
             Filter(_texts(only, "source"), _texts(only, "column"), _or_none(only, "from"), _or_none(only, "to")),
-            _count(row, "searched"), references, tuple(_hit(h) for h in _rows(row, "found")[:SHOWN_HITS]),
+            _count(row, "searched"),
+            references,
+            tuple(_hit(h) for h in _rows(row, "found")[:SHOWN_HITS]),
         )
 
 
@@ -102,7 +114,7 @@ class Conversation:
 
     key: str
     exchanges: tuple[Exchange, ...] = ()
-    at: str = ""                # ISO, UTC, when it was last spoken
+    at: str = ""  # ISO, UTC, when it was last spoken
 
     @property
     def title(self) -> str:
@@ -184,6 +196,7 @@ def best_of_articles(hits: Sequence[Hit], most: int = SHOWN_HITS) -> tuple[Hit, 
 
 # ---------------------------------------------------------------- reading what a browser says
 
+
 def _key() -> str:
     return secrets.token_urlsafe(9)
 
@@ -229,36 +242,71 @@ def _reply(value: object, question: str) -> Reply | None:
     if not row:
         return None
     seconds = {k: s for k in ("search", "answer", "total") if (s := _share(_row(row.get("seconds")), k)) is not None}
-    conflicts = tuple((p[0], p[1]) for p in row.get("conflicts") or () if isinstance(p, list | tuple) and len(p) == 2
-                      and all(isinstance(n, int) for n in p))
+    conflicts = tuple(
+        (p[0], p[1])
+        for p in row.get("conflicts") or ()
+        if isinstance(p, list | tuple) and len(p) == 2 and all(isinstance(n, int) for n in p)
+    )
     reason = next((r for r in get_args(Reason) if r == row.get("reason")), None)
     return Reply(
-        question, _text(row, "answer"), _or_none(row, "rewritten"), _or_none(row, "short_answer"),
-        row.get("refused") is True, reason,
-        _share(row, "confidence") or 0.0, tuple(map(_citation, _rows(row, "citations"))),
-        tuple(map(_nearest, _rows(row, "nearest")[:5])), conflicts, _text(row, "engine"), seconds,
+        question,
+        _text(row, "answer"),
+        _or_none(row, "rewritten"),
+        _or_none(row, "short_answer"),
+        row.get("refused") is True,
+        reason,
+        _share(row, "confidence") or 0.0,
+        tuple(map(_citation, _rows(row, "citations"))),
+        tuple(map(_nearest, _rows(row, "nearest")[:5])),
+        conflicts,
+        _text(row, "engine"),
+        seconds,
         stopped=row.get("stopped") is True,
     )
 
 
 def _citation(row: Mapping[str, Any]) -> Citation:
     return Citation(
-        _count(row, "n"), _text(row, "quote"), _count(row, "start"), _count(row, "end"), row.get("verified") is True,
-        _text(row, "article_id"), _text(row, "title"), _or_none(row, "author"), _or_none(row, "date"),
-        _or_none(row, "page"), _or_none(row, "column"), _text(row, "source"),
+        _count(row, "n"),
+        _text(row, "quote"),
+        _count(row, "start"),
+        _count(row, "end"),
+        row.get("verified") is True,
+        _text(row, "article_id"),
+        _text(row, "title"),
+        _or_none(row, "author"),
+        _or_none(row, "date"),
+        _or_none(row, "page"),
+        _or_none(row, "column"),
+        _text(row, "source"),
     )
 
 
 def _nearest(row: Mapping[str, Any]) -> Nearest:
-    return Nearest(_text(row, "article_id"), _text(row, "title"), _text(row, "source"), _or_none(row, "date"),
-                   _texts(row, "has"), _texts(row, "lacks"))
+    return Nearest(
+        _text(row, "article_id"),
+        _text(row, "title"),
+        _text(row, "source"),
+        _or_none(row, "date"),
+        _texts(row, "has"),
+        _texts(row, "lacks"),
+    )
 
 
 def _hit(row: Mapping[str, Any]) -> Hit:
     why = _row(row.get("why"))
     return Hit(
-        0, _text(row, "article_id"), _text(row, "source"), _text(row, "title"), _count(row, "start"),
-        _count(row, "end"), _text(row, "text"), _share(row, "score") or 0.0,
+        0,
+        _text(row, "article_id"),
+        _text(row, "source"),
+        _text(row, "title"),
+        _count(row, "start"),
+        _count(row, "end"),
+        _text(row, "text"),
+        _share(row, "score") or 0.0,
         Why(_share(why, "lexical"), _share(why, "vector"), _share(why, "rerank"), _texts(why, "matched")),
-        _or_none(row, "author"), _or_none(row, "date"), _or_none(row, "page"), _or_none(row, "column"),
+        _or_none(row, "author"),
+        _or_none(row, "date"),
+        _or_none(row, "page"),
+        _or_none(row, "column"),
     )

@@ -1,6 +1,8 @@
 """Files come in from the page, receipts go out; and the articles of the library, looked through, shown, removed."""
+
 from __future__ import annotations
 
+import contextvars
 import logging
 import queue
 import shutil
@@ -21,7 +23,7 @@ from rag.types import Article, Progress, Receipt
 
 ROWS = 20
 MOST_ROWS = 400
-GAP = 0.15      # seconds between two pictures of the progress
+GAP = 0.15  # seconds between two pictures of the progress
 
 
 News: TypeAlias = "queue.SimpleQueue[Progress | list[Receipt] | errors.Error]"
@@ -49,7 +51,9 @@ class Desk:
         folder = Path(mkdtemp(dir=self.uploads))
         paths, faults = self._received(given, folder)
         news: News = queue.SimpleQueue()
-        threading.Thread(target=self._add, args=(paths, folder, news), name="rag-adding", daemon=True).start()
+        context = contextvars.copy_context()  # the language that errors are told in
+        adding = (self._add, paths, folder, news)
+        threading.Thread(target=context.run, args=adding, name="rag-adding", daemon=True).start()
         latest: dict[str, Progress] = {}
         while True:
             try:

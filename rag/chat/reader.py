@@ -2,6 +2,7 @@
 
 Nothing here knows of Gradio, HTTP or a store: `page.py` wires it, `library.py` does the work.
 """
+
 from __future__ import annotations
 
 import logging
@@ -18,8 +19,8 @@ from rag.chat.markup import Say, answers, sources
 from rag.library import Library
 from rag.types import Citation, Filter, Piece, Reply
 
-GAP = 0.08              # seconds between two pictures of a growing answer: 12 a second
-REMEMBERED_STATE = 10   # seconds for which the number of articles is not asked again
+GAP = 0.08  # seconds between two pictures of a growing answer: 12 a second
+REMEMBERED_STATE = 10  # seconds for which the number of articles is not asked again
 
 Message = dict[str, str]
 
@@ -28,8 +29,8 @@ Message = dict[str, str]
 class Step:
     """The exchange as it grows; at the end, what the browser is to keep."""
 
-    card: str                           # the question and the answer so far
-    kept: Kept | None = None            # in the last step alone
+    card: str  # the question and the answer so far
+    kept: Kept | None = None  # in the last step alone
     exchange: Exchange | None = None
 
 
@@ -84,12 +85,15 @@ class Reader:
         shown: list[Message] = []
         for i, exchange in enumerate(exchanges):
             card = answers.exchange_card(self.say, i, exchange, i == len(exchanges) - 1)
-            shown += [{"role": "user", "content": answers.question(exchange.question)},
-                      {"role": "assistant", "content": card}]
+            shown += [
+                {"role": "user", "content": answers.question(exchange.question)},
+                {"role": "assistant", "content": card},
+            ]
         return shown
 
-    def ask(self, question: str, kept: Kept, only: Filter, stop: threading.Event,
-            engine: str | None = None) -> Iterator[Step]:
+    def ask(
+        self, question: str, kept: Kept, only: Filter, stop: threading.Event, engine: str | None = None
+    ) -> Iterator[Step]:
         """The exchange as it grows, then as it is kept. Errors become its card."""
         say, conversation = self.say, kept.current
         number, asked = len(conversation.exchanges), answers.question(question)
@@ -102,8 +106,9 @@ class Reader:
             if only and not self.library.articles(only, limit=1):
                 yield self._last(Exchange(question, trouble=self._nothing_left(), only=only), kept)
                 return
-            for piece in self.library.ask(question, history=conversation.turns(), only=only, engine=engine, stream=True,
-                                          stop=stop.is_set):
+            for piece in self.library.ask(
+                question, history=conversation.turns(), only=only, engine=engine, stream=True, stop=stop.is_set
+            ):
                 reply, written = piece.reply or reply, piece.text or written
                 now = time.monotonic()
                 if piece.reply is None and (piece.stage != stage or now - shown_at >= GAP):
@@ -114,7 +119,7 @@ class Reader:
             exchange = self._finished(question, reply, only)
         except errors.Error as error:
             exchange = Exchange(question, trouble=self._trouble(error, written), only=only)
-        except Exception as error:      # whatever a model or a file does, the reader gets a card and keeps the question
+        except Exception as error:  # whatever a model or a file does, the reader gets a card and keeps the question
             logging.getLogger("rag.chat").debug("while answering", exc_info=True)
             trouble = self._trouble(errors.Error(detail=type(error).__name__), written)
             exchange = Exchange(question, trouble=trouble, only=only)
@@ -133,7 +138,7 @@ class Reader:
     def _reference(self, citation: Citation) -> str:
         try:
             return self.library.reference(citation.article_id)
-        except errors.UnknownName:      # removed while the answer was written
+        except errors.UnknownName:  # removed while the answer was written
             return citation.title
 
     def _trouble(self, error: errors.Error, written: str) -> Trouble:
@@ -160,8 +165,15 @@ class Reader:
             return markup.esc(say("chat.live.refused", lead=reply.answer))
         if reply.stopped:
             return markup.esc(say("chat.live.stopped", lead=lead))
-        return markup.esc(say("chat.live.done", n=len(pieces), k=len(reply.citations),
-                              m=sum(not c.verified for c in reply.citations), lead=lead))
+        return markup.esc(
+            say(
+                "chat.live.done",
+                n=len(pieces),
+                k=len(reply.citations),
+                m=sum(not c.verified for c in reply.citations),
+                lead=lead,
+            )
+        )
 
     # ---------------------------------------------------------------- sources
 
@@ -179,29 +191,40 @@ class Reader:
         if reply is None:
             return ""
         if n > LOOKED_AT:
-            hit = next(iter(exchange.found[n - LOOKED_AT - 1:n - LOOKED_AT]), None)
+            hit = next(iter(exchange.found[n - LOOKED_AT - 1 : n - LOOKED_AT]), None)
             return self._panel(hit.article_id, hit.title, hit.text, (hit.start, hit.end)) if hit else ""
         if n > NEAREST:
-            near = next(iter(reply.nearest[n - NEAREST - 1:n - NEAREST]), None)
+            near = next(iter(reply.nearest[n - NEAREST - 1 : n - NEAREST]), None)
             return self._panel(near.article_id, near.title) if near else ""
         ordered = _in_order(reply)
         at = next((i for i, c in enumerate(ordered) if c.n == n), None)
         if at is None:
             return ""
         c = ordered[at]
-        here = sources.Place(n, at + 1, len(ordered), link(number, ordered[at - 1].n) if at else "",
-                             link(number, ordered[at + 1].n) if at + 1 < len(ordered) else "")
+        here = sources.Place(
+            n,
+            at + 1,
+            len(ordered),
+            link(number, ordered[at - 1].n) if at else "",
+            link(number, ordered[at + 1].n) if at + 1 < len(ordered) else "",
+        )
         return self._panel(c.article_id, c.title, c.quote, (c.start, c.end), here)
 
-    def _panel(self, article_id: str, title: str = "", quote: str = "", span: tuple[int, int] | None = None,
-               place: sources.Place | None = None) -> str:
+    def _panel(
+        self,
+        article_id: str,
+        title: str = "",
+        quote: str = "",
+        span: tuple[int, int] | None = None,
+        place: sources.Place | None = None,
+    ) -> str:
         try:
             article = self.library.article(article_id)
             reference = self.library.reference(article_id)
         except errors.UnknownName:
             return sources.missing(self.say, title, quote, place)
-        if span is not None and quote and article.text[span[0]:span[1]] != quote:
-            start = article.text.find(quote)        # what a browser says of places is not believed, but looked up
+        if span is not None and quote and article.text[span[0] : span[1]] != quote:
+            start = article.text.find(quote)  # what a browser says of places is not believed, but looked up
             span = (start, start + len(quote)) if start >= 0 else None
         return sources.panel(self.say, article, reference, span, place)
 
@@ -231,6 +254,7 @@ def iso(text: str | None) -> str | None:
 
 def filter_of(columns: object, named: object, since: str | None, until: str | None) -> Filter:
     """What the filter row says; a date that can't be read counts for nothing, as the row's label tells."""
+
     def texts(value: object) -> tuple[str, ...]:
         return tuple(str(v) for v in value) if isinstance(value, list | tuple) else ()
 
@@ -245,8 +269,12 @@ def filter_of(columns: object, named: object, since: str | None, until: str | No
 
 def filter_label(say: Say, only: Filter, since: str | None, until: str | None) -> str:
     """The one folded line that always says the present choice."""
-    return say("chat.filter", columns=_some(say, only.column, "columns"), sources=_some(say, only.source, "sources"),
-               dates=_dates(say, only, since, until))
+    return say(
+        "chat.filter",
+        columns=_some(say, only.column, "columns"),
+        sources=_some(say, only.source, "sources"),
+        dates=_dates(say, only, since, until),
+    )
 
 
 def _dates(say: Say, only: Filter, since: str | None, until: str | None) -> str:

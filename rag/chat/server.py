@@ -3,6 +3,7 @@
 Gradio is mounted on an application of our own, so that every answer of the server carries our security headers, only
 the routes that the page needs are open, and other routes can stand beside it.
 """
+
 from __future__ import annotations
 
 import errno
@@ -27,7 +28,7 @@ from rag.library import Library
 from rag.words import say
 
 ASSETS = Path(__file__).parent / "assets"
-MOST_BODY = 8_000_000       # bytes of any request but an upload: a browser sends its conversations along
+MOST_BODY = 8_000_000  # bytes of any request but an upload: a browser sends its conversations along
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,17 +37,21 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Of Gradio's routes only those the page uses. Others would fetch from other hosts (proxy, file=http…), hand out files
 # of the temporary folder, or show the machinery.
-OPEN = re.compile(r"/gradio_api/(queue/(join|data)|run/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|cancel|"
-                  r"startup-events|app_id|theme\.css)/?")
+OPEN = re.compile(
+    r"/gradio_api/(queue/(join|data)|run/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|cancel|"
+    r"startup-events|app_id|theme\.css)/?"
+)
 SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs|openapi\.json)(/.*)?")
 
 
 def run(library: Library, host: str, port: int) -> None:
     """Serves until it is interrupted. Errors: PortTaken, NoPermission, BadSetting."""
-    with (listen(host, port) as listening,
-          tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True) as uploads):
+    with (
+        listen(host, port) as listening,
+        tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True) as uploads,
+    ):
         port = listening.getsockname()[1]
-        os.environ["GRADIO_TEMP_DIR"] = uploads     # mode 700: other users of this machine can't read what was sent
+        os.environ["GRADIO_TEMP_DIR"] = uploads  # mode 700: other users of this machine can't read what was sent
         import uvicorn
 
         background = Background(library)
@@ -58,10 +63,17 @@ def run(library: Library, host: str, port: int) -> None:
                 await super().startup(sockets)
                 named = f"[{host}]" if ":" in host else host
                 print(say("chat.serving", url=f"http://{named}:{port}"), file=sys.stderr, flush=True)
-                background.start()      # only now: models are opened beside a page that is already there
+                background.start()  # only now: models are opened beside a page that is already there
 
-        config = uvicorn.Config(served, log_level="error", access_log=False, server_header=False, ws="none",
-                                timeout_graceful_shutdown=1, timeout_keep_alive=30)
+        config = uvicorn.Config(
+            served,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=30,
+        )
         try:
             Server(config).run(sockets=[listening])
         except KeyboardInterrupt:
@@ -77,7 +89,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise BadSetting(name="--host", value=host, allowed="127.0.0.1, 0.0.0.0, …") from error
     listening = socket.socket(family, kind, protocol)
-    if os.name == "posix":      # elsewhere it would let two programs share the port
+    if os.name == "posix":  # elsewhere it would let two programs share the port
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(address)
@@ -99,8 +111,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def application(library: Library, background: Background | None = None, uploads: Path | None = None, *,
-                at_home: bool = True) -> App:
+def application(
+    library: Library, background: Background | None = None, uploads: Path | None = None, *, at_home: bool = True
+) -> App:
     """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library."""
     from fastapi import FastAPI
     from fastapi.responses import FileResponse, JSONResponse
@@ -119,9 +132,15 @@ def application(library: Library, background: Background | None = None, uploads:
 
     @app.get("/manifest.json", include_in_schema=False)
     def manifest() -> JSONResponse:
-        return JSONResponse({"name": say("chat.title", language), "start_url": "./", "display": "standalone",
-                             "icons": [{"src": "ui/icon.svg", "sizes": "any", "type": "image/svg+xml"}]},
-                            media_type="application/manifest+json")
+        return JSONResponse(
+            {
+                "name": say("chat.title", language),
+                "start_url": "./",
+                "display": "standalone",
+                "icons": [{"src": "ui/icon.svg", "sizes": "any", "type": "image/svg+xml"}],
+            },
+            media_type="application/manifest+json",
+        )
 
     page.mount(app, blocks, MEGABYTES)
     return Gate(app, partial(head, language), "zh-CN" if language == "zh" else language, at_home=at_home)
@@ -129,12 +148,17 @@ def application(library: Library, background: Background | None = None, uploads:
 
 def head(language: str) -> str:
     """What stands in the page's head beside Gradio's: our name, icon, style and script, each from this server."""
+
     def named(file: str) -> str:
         return f"ui/{file}?{sha256((ASSETS / file).read_bytes()).hexdigest()[:12]}"
 
     icon = el("link", rel="icon", href=named("icon.svg"), type="image/svg+xml")
-    return raw(el("title", say("chat.title", language)), icon,
-               el("link", rel="stylesheet", href=named("chat.css")), el("script", src=named("chat.js")))
+    return raw(
+        el("title", say("chat.title", language)),
+        icon,
+        el("link", rel="stylesheet", href=named("chat.css")),
+        el("script", src=named("chat.js")),
+    )
 
 
 class Gate:
@@ -156,7 +180,7 @@ class Gate:
             await send({"type": "http.response.body", "body": b""})
             return
         first_page = scope["path"] == "/" and scope["method"] == "GET"
-        if first_page:      # unpacked, since it is changed on its way
+        if first_page:  # unpacked, since it is changed on its way
             scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]}
         await self.app(scope, receive, Answer(self, send, first_page, scope["path"]))
 
@@ -166,10 +190,10 @@ class Gate:
             return 404
         host = headers.get("host", "")
         if self.at_home and not is_loopback(re.sub(r":\d*$", "", host).strip("[]")):
-            return 421      # a page elsewhere whose name was made to point here
+            return 421  # a page elsewhere whose name was made to point here
         origin = headers.get("origin")
         if method not in ("GET", "HEAD") and origin and origin.split("://")[-1] != host:
-            return 403      # a page elsewhere that sends something here
+            return 403  # a page elsewhere that sends something here
         length = headers.get("content-length", "0")
         if path != "/gradio_api/upload" and length.isdecimal() and int(length) > MOST_BODY:
             return 413
@@ -185,17 +209,32 @@ class Gate:
         return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', text).encode("utf-8")
 
 
-SAFE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"),
-        (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()")]
+SAFE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
+]
 
 
 def policy(nonce: str) -> bytes:
     """No other host, no script but the page's own. Gradio makes its templates into functions: 'unsafe-eval'."""
-    return "; ".join((
-        "default-src 'self'", f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'", "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:", "font-src 'self' data:", "connect-src 'self'", "media-src 'self' blob:",
-        "worker-src 'self' blob:", "frame-src 'none'", "object-src 'none'", "base-uri 'self'", "form-action 'self'",
-        "frame-ancestors 'self'")).encode()
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "media-src 'self' blob:",
+            "worker-src 'self' blob:",
+            "frame-src 'none'",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'self'",
+        )
+    ).encode()
 
 
 FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")

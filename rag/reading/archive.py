@@ -3,6 +3,7 @@
 Nothing is written outside a temporary folder of our own naming, so no member's path can lead anywhere; sizes are
 counted while unpacking, since what an archive says of itself may be a lie.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -16,8 +17,8 @@ from rag.types import Document
 from rag.words import say
 
 MAX_MEMBERS = 20_000
-MAX_BYTES = 2 * 2**30       # of all members together
-MAX_RATIO = 200             # unpacked to packed, of one member above a megabyte: text reaches 10, rows 30
+MAX_BYTES = 2 * 2**30  # of all members together
+MAX_RATIO = 200  # unpacked to packed, of one member above a megabyte: text reaches 10, rows 30
 _CHUNK = 2**20
 _NESTED = (".zip", ".rar", ".7z", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".zst", ".jar")
 
@@ -113,7 +114,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str,
                 file.write(chunk)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
         raise Unreadable("damaged", detail=str(error)) from error
-    except Exception as error:      # zlib.error and lzma.LZMAError have no common base
+    except Exception as error:  # zlib.error and lzma.LZMAError have no common base
         if isinstance(error, Unreadable):
             raise
         raise Unreadable("damaged", detail=say("reading.zip_member")) from error

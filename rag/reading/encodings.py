@@ -3,6 +3,7 @@
 A wrong decoding of Chinese succeeds surprisingly often (Big5 read as GB18030 gives rare characters, not errors);
 so of those that succeed, the one wins whose characters people use.
 """
+
 from __future__ import annotations
 
 import codecs
@@ -14,13 +15,19 @@ from rag.reading.refusing import Unreadable
 from rag.text import fold
 
 # UTF-32 before UTF-16: its little-endian mark begins with UTF-16's.
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
-          (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"), (b"\x84\x31\x95\x33", "gb18030"))
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\x84\x31\x95\x33", "gb18030"),
+)
 _CANDIDATES = ("gb18030", "big5", "cp950", "big5hkscs", "utf-16-le", "utf-16-be")
 # News reaches .8, lists of names .5; Korean read as GB18030 .35, Big5 read so about 0, the other mix-ups less.
 _PLAUSIBLE, _PLAUSIBLE_SHORT, _SHORT = 0.45, 0.2, 14
-_SAMPLE = 20_000        # characters that are judged
-_USUAL = re.compile("[，。、的是在]")     # in no text that was read wrongly
+_SAMPLE = 20_000  # characters that are judged
+_USUAL = re.compile("[，。、的是在]")  # in no text that was read wrongly
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 # The characters most frequent in Chinese news (three quarters of its text), and those of talk.
@@ -72,14 +79,19 @@ def detect(data: bytes, declared: str | None = None) -> tuple[str, int]:
         broken = error
     else:
         # two or three characters of GBK may happen to be UTF-8 of a script that nobody here writes: 联通 became such
-        if len(text) < 200 and sum(c > "\x7e" for c in text) < 8 and plausibility(text) < -0.2 and (other := _best(data, declared)):
+        if (
+            len(text) < 200
+            and sum(c > "\x7e" for c in text) < 8
+            and plausibility(text) < -0.2
+            and (other := _best(data, declared))
+        ):
             return other, 0
         return "utf-8", 0
     best = _best(data, declared)
     if best is not None:
         return best, 0
     # Whole characters before the break: UTF-8 that was cut off or damaged, not another encoding.
-    if _utf8_characters(data[:broken.start]) >= 8:
+    if _utf8_characters(data[: broken.start]) >= 8:
         raise Unreadable("damaged_text", place=broken.start + 1)
     _refuse_mixture(data)
     raise Unreadable("unknown_encoding")
@@ -146,7 +158,7 @@ def _best(data: bytes, declared: str | None) -> str | None:
             found.append((score, name, text))
     if not found:
         return None
-    best = max(found, key=lambda f: (f[0] + (0.05 if f is found[0] else 0)))
+    best = max(found, key=lambda f: f[0] + (0.05 if f is found[0] else 0))
     short = sum(c > "\x7e" for c in best[2]) < 8
     if short and any(f is not best and f[0] > best[0] - 0.3 for f in found):
         return None
@@ -159,19 +171,23 @@ def _named(declared: str | None) -> tuple[str, ...]:
         name = codecs.lookup((declared or "").strip().strip("\"'")).name
     except LookupError:
         return ()
-    return ("gb18030",) if name in ("gb2312", "gbk") else (name,) if name.startswith(("big5", "cp950", "utf-16")) else ()
+    return (
+        ("gb18030",) if name in ("gb2312", "gbk") else (name,) if name.startswith(("big5", "cp950", "utf-16")) else ()
+    )
 
 
 def plausibility(text: str) -> float:
     """How much a text reads like Chinese, -4 to 1: mean over its characters but ASCII; 0 where there are none."""
-    sample = text if len(text) <= 3 * _SAMPLE else text[:_SAMPLE] + text[len(text) // 2:][:_SAMPLE] + text[-_SAMPLE:]
+    sample = text if len(text) <= 3 * _SAMPLE else text[:_SAMPLE] + text[len(text) // 2 :][:_SAMPLE] + text[-_SAMPLE:]
     counted = [c for c in fold(sample) if c > "\x7e" or (c < " " and c not in "\t\n\r\x0c")]
     return sum(map(_weight, counted)) / len(counted) if counted else 0.0
 
 
 def plausible(text: str) -> bool:
     """Whether a text reads like Chinese; of a few characters less is asked."""
-    return plausibility(text) >= (_PLAUSIBLE if sum(c > "\x7e" for c in text[:10 * _SHORT]) >= _SHORT else _PLAUSIBLE_SHORT)
+    return plausibility(text) >= (
+        _PLAUSIBLE if sum(c > "\x7e" for c in text[: 10 * _SHORT]) >= _SHORT else _PLAUSIBLE_SHORT
+    )
 
 
 @cache
@@ -179,7 +195,7 @@ def _weight(c: str) -> float:
     if c in _FREQUENT:
         return 1.0
     if "\u4e00" <= c <= "\u9fff":
-        try:        # GB2312 orders its first 3,755 characters, the common ones, before all others
+        try:  # GB2312 orders its first 3,755 characters, the common ones, before all others
             return 0.25 if c.encode("gb2312")[0] < 0xD8 else 0.0
         except UnicodeEncodeError:
             return -0.5
@@ -220,8 +236,14 @@ def garbled(text: str) -> bool:
         return True
     if _USUAL.search(text, 0, 400) or plausibility(text) >= _PLAUSIBLE_SHORT:
         return False
-    for wrong, right in (("gb18030", "utf-8"), ("latin-1", "utf-8"), ("cp1252", "utf-8"), ("latin-1", "gb18030"), ("cp1252", "gb18030")):
-        meant = text.encode(wrong, "ignore").decode(right, "ignore")    # characters may have been lost on the way
+    for wrong, right in (
+        ("gb18030", "utf-8"),
+        ("latin-1", "utf-8"),
+        ("cp1252", "utf-8"),
+        ("latin-1", "gb18030"),
+        ("cp1252", "gb18030"),
+    ):
+        meant = text.encode(wrong, "ignore").decode(right, "ignore")  # characters may have been lost on the way
         if meant != text and sum(c > "\u00ff" for c in meant) >= max(3, len(text) // 5) and plausible(meant):
             return True
     return False

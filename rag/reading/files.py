@@ -1,4 +1,5 @@
 """Paths come in, files with their source names go out, each opened by the reader of its format."""
+
 from __future__ import annotations
 
 import os
@@ -19,16 +20,47 @@ Reader = Callable[[Path, str], Document]
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".heic", ".jp2")
 _MEDIA = (".mp3", ".wav", ".m4a", ".flac", ".aac", ".mp4", ".avi", ".mov", ".mkv", ".wmv", ".flv")
-_OFFICE = (".doc", ".wps", ".ppt", ".pptx", ".dps", ".rtf", ".odt", ".odp", ".pages", ".key", ".epub", ".mobi", ".azw3", ".caj")
+_OFFICE = (
+    ".doc",
+    ".wps",
+    ".ppt",
+    ".pptx",
+    ".dps",
+    ".rtf",
+    ".odt",
+    ".odp",
+    ".pages",
+    ".key",
+    ".epub",
+    ".mobi",
+    ".azw3",
+    ".caj",
+)
 _SHEETS = (".xls", ".xlsx", ".et", ".ods", ".numbers")
 _ARCHIVES = (".rar", ".7z", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".zst", ".cab", ".iso")
 # How files begin that are no text, whatever they are called.
-_SIGNATURES = ((b"%PDF", ".pdf"), (b"PK\x03\x04", ".zip"), (b"PK\x05\x06", ".zip"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".doc"), (b"\x89PNG", ".png"),
-               (b"\xff\xd8\xff", ".jpg"), (b"GIF8", ".gif"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"Rar!", ".rar"), (b"7z\xbc\xaf", ".7z"),
-               (b"\x1f\x8b", ".gz"), (b"{\\rtf", ".rtf"), (b"\x7fELF", ".elf"), (b"MZ\x90", ".exe"), (b"SQLite format 3", ".db"))
+_SIGNATURES = (
+    (b"%PDF", ".pdf"),
+    (b"PK\x03\x04", ".zip"),
+    (b"PK\x05\x06", ".zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".doc"),
+    (b"\x89PNG", ".png"),
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"GIF8", ".gif"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+    (b"Rar!", ".rar"),
+    (b"7z\xbc\xaf", ".7z"),
+    (b"\x1f\x8b", ".gz"),
+    (b"{\\rtf", ".rtf"),
+    (b"\x7fELF", ".elf"),
+    (b"MZ\x90", ".exe"),
+    (b"SQLite format 3", ".db"),
+)
 
 
 # ---------------------------------------------------------------- walking
+
 
 def files_in(paths: Sequence[Path], left_out: LeftOut | None = None) -> Iterator[tuple[Path, str]]:
     """Each file with its source: the path below the folder that was added (a single file: its name), in name order.
@@ -69,10 +101,10 @@ def _walk(root: Path, left_out: LeftOut) -> Iterator[tuple[Path, str]]:
             if hidden(name):
                 left_out(below, say("reading.hidden"))
             elif path.is_symlink() and path.exists() and path.resolve().is_relative_to(root):
-                left_out(below, say("reading.inner_link"))      # what it leads to is read where it lies
+                left_out(below, say("reading.inner_link"))  # what it leads to is read where it lies
             else:
                 yield path, below
-    for name in unopened:           # folders that could not be opened: `read` says so
+    for name in unopened:  # folders that could not be opened: `read` says so
         yield Path(name), _below(Path(name), root)
 
 
@@ -100,6 +132,7 @@ def source_name(name: str) -> str:
 
 
 # ---------------------------------------------------------------- reading
+
 
 def read(path: Path, source: str) -> Document:
     """What is written in one file. Errors: FileRefused with a reason."""
@@ -161,7 +194,7 @@ def _read(path: Path, source: str) -> Document:
     kind = next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), None)
     if kind == ".doc" and suffix == ".docx":
         raise Unreadable("encrypted_or_old")
-    if kind and not (kind == suffix or kind == ".zip" and suffix == ".docx"):
+    if kind and not (kind == suffix or (kind == ".zip" and suffix == ".docx")):
         raise Unreadable("wrong_extension", format=suffix)
     if kind is None and suffix in (".pdf", ".docx"):
         raise Unreadable("wrong_extension", format=suffix)
@@ -185,8 +218,14 @@ def _reader(suffix: str, name: str) -> Reader:
     for suffixes, reader in readers.items():
         if suffix in suffixes:
             return reader
-    for key, suffixes in (("picture", _PICTURES), ("media", _MEDIA), ("old_office", _OFFICE), ("sheet", _SHEETS), ("other_archive", _ARCHIVES),
-                          ("zip_nested", (".zip",))):
+    for key, suffixes in (
+        ("picture", _PICTURES),
+        ("media", _MEDIA),
+        ("old_office", _OFFICE),
+        ("sheet", _SHEETS),
+        ("other_archive", _ARCHIVES),
+        ("zip_nested", (".zip",)),
+    ):
         if suffix in suffixes:
             raise Unreadable(key, format=suffix)
     raise Unreadable("unknown_format", format=suffix or name[:40])
@@ -206,6 +245,12 @@ def _proven(document: Document) -> Document:
     if lost > 0.3 * total:
         raise Unreadable("garbled")
     first = document.blocks[min(bad)]
-    place = say("reading.on_page", page=first.page) if document.pages > 1 else say("reading.paragraph", number=min(bad) + 1)
-    return replace(document, blocks=tuple(b for n, b in enumerate(document.blocks) if n not in bad), garbled=round(lost / total, 4),
-                   losses=(*document.losses, say("reading.garbled_part", count=len(bad), place=place)))
+    place = (
+        say("reading.on_page", page=first.page) if document.pages > 1 else say("reading.paragraph", number=min(bad) + 1)
+    )
+    return replace(
+        document,
+        blocks=tuple(b for n, b in enumerate(document.blocks) if n not in bad),
+        garbled=round(lost / total, 4),
+        losses=(*document.losses, say("reading.garbled_part", count=len(bad), place=place)),
+    )

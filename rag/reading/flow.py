@@ -3,8 +3,10 @@
 An indent begins a paragraph, a short line ends one, and a column's end breaks it: the next column's first line goes
 on with it. Captions and tables in the middle of a paragraph stand behind it.
 """
+
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -32,13 +34,13 @@ class Flow:
     def __init__(self, type_: Type, sheet: Sheet) -> None:
         self.type, self.sheet = type_, sheet
         self.out: list[Placed] = []
-        self.open: tuple[str, Line] | None = None       # the paragraph that is being read, and its first line
-        self.joined = False                             # it began without an indent
-        self.full = False                               # its last line reached the column's edge
-        self.room = 0.0                                 # what its last line left free
-        self.lead = 0.0                                 # what lies between two lines, as a rule
-        self.listed = False                             # the column holds a list: no line reaches its edge
-        self.later: list[Placed] = []                   # captions and tables that stand in its middle
+        self.open: tuple[str, Line] | None = None  # the paragraph that is being read, and its first line
+        self.joined = False  # it began without an indent
+        self.full = False  # its last line reached the column's edge
+        self.room = 0.0  # what its last line left free
+        self.lead = 0.0  # what lies between two lines, as a rule
+        self.listed = False  # the column holds a list: no line reaches its edge
+        self.later: list[Placed] = []  # captions and tables that stand in its middle
 
     def column(self, items: list[Item], reach: float = 0.0) -> None:
         """`reach`: where the column's lines would end at least, if they were full."""
@@ -46,7 +48,7 @@ class Flow:
         left = edge([n.left for n in lines], self.type.size) if lines else 0.0
         right = max((n.right for n in lines), default=0.0)
         self.listed = bool(lines) and right < reach - self.type.size
-        leads = sorted(b.top - a.bottom for a, b in zip(lines, lines[1:], strict=False))
+        leads = sorted(b.top - a.bottom for a, b in itertools.pairwise(lines))
         self.lead = leads[len(leads) // 2] if leads else 0.0
         previous: Line | None = None
         caption: list[Line] = []
@@ -66,7 +68,7 @@ class Flow:
                 self._caption(caption)
                 self._heading(line, previous)
                 previous = None
-            elif line.size < .96 * self.type.size or line.font != self.type.font:
+            elif line.size < 0.96 * self.type.size or line.font != self.type.font:
                 caption.append(line)
             else:
                 self._caption(caption)
@@ -81,7 +83,7 @@ class Flow:
     def _body(self, line: Line, left: float, right: float, previous: Line | None) -> None:
         size = line.size
         indented = line.left - left > 1.2 * size
-        gap = previous is not None and line.top - previous.bottom > self.lead + .3 * size
+        gap = previous is not None and line.top - previous.bottom > self.lead + 0.3 * size
         ended = self.open is None or not open_ended(self.open[0])
         # a word or a bracket that can't be broken leaves a line short too, in narrow columns by three characters
         short = not self.full and (ended or self.room > 4.5 * size)
@@ -99,8 +101,13 @@ class Flow:
         """A sub-heading; its second row is joined to it."""
         self._close()
         last = self.out[-1].block if self.out else None
-        if last is not None and last.kind == "heading" and last.box is not None and abs((last.size or 0) - line.size) < .05 * line.size and (
-                0 <= line.top - last.box[3] < .6 * line.size and abs(last.box[0] - line.left) < 12 * line.size):
+        if (
+            last is not None
+            and last.kind == "heading"
+            and last.box is not None
+            and abs((last.size or 0) - line.size) < 0.05 * line.size
+            and (0 <= line.top - last.box[3] < 0.6 * line.size and abs(last.box[0] - line.left) < 12 * line.size)
+        ):
             self.out[-1] = Placed(replace(last, text=last.text + line.text, box=line.box))
             return
         self.out.append(Placed(self.sheet.block(line.text, line, "heading", 3)))
@@ -111,7 +118,12 @@ class Flow:
             text = lines[0].text
             for line in lines[1:]:
                 text = join(text, line.text)
-            beside = any(p[3] <= lines[0].top + 2 and lines[0].top - p[3] < 3 * lines[0].size and p[0] - 5 <= lines[0].left <= p[2] for p in self.sheet.pictures)
+            beside = any(
+                p[3] <= lines[0].top + 2
+                and lines[0].top - p[3] < 3 * lines[0].size
+                and p[0] - 5 <= lines[0].left <= p[2]
+                for p in self.sheet.pictures
+            )
             self.later.append(Placed(self.sheet.block(text, lines[0], "caption" if beside else "paragraph")))
             if self.open is None or not (self.full and open_ended(self.open[0])):
                 self._close()

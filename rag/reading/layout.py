@@ -5,8 +5,10 @@ and again: along rules, at gutters where both sides begin with a headline or a s
 be cut any more is one story: its headline first, then its columns from left to right, paragraphs told by their
 indents and joined from column to column. Frames and tables are taken out first and read by themselves.
 """
+
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from rag import bylines
@@ -32,7 +34,7 @@ from rag.reading.sheet import (
 )
 from rag.types import Block
 
-_GUTTER = 0.55          # of the body's size: the narrowest gap that parts columns
+_GUTTER = 0.55  # of the body's size: the narrowest gap that parts columns
 
 
 def blocks(sheet: Sheet) -> list[Placed]:
@@ -55,11 +57,18 @@ class _Page:
         held: dict[int, list[Item]] = {n: [] for n in range(-1, len(frames))}
         for item in [*(self._item(n) for n in lines), *tables]:
             held[innermost(item.box, frames)].append(item)
-        for n in sorted(range(len(frames)), key=lambda n: area(frames[n])):     # inner frames first
+        for n in sorted(range(len(frames)), key=lambda n: area(frames[n])):  # inner frames first
             if not held[n]:
                 continue
-            parent = min((m for m in range(len(frames)) if m != n and contains(frames[m], frames[n], 2) and area(frames[m]) > area(frames[n])),
-                         key=lambda m: area(frames[m]), default=-1)
+            parent = min(
+                (
+                    m
+                    for m in range(len(frames))
+                    if m != n and contains(frames[m], frames[n], 2) and area(frames[m]) > area(frames[n])
+                ),
+                key=lambda m: area(frames[m]),
+                default=-1,
+            )
             found = self._region(held[n], frames[n])
             held[parent].append(Item(frames[n], blocks=found, kind="frame"))
         return self._region(held[-1], (0, 0, sheet.width, sheet.height))
@@ -73,9 +82,9 @@ class _Page:
         kept: list[Box] = []
         for box in sorted(self.sheet.frames, key=area):
             held = sum(contains(box, n.box, 2) for n in lines)
-            if not held or held > .9 * len(lines) > 3 or any(contains(grown(t, 3), box, 0) for t in tables):
+            if not held or held > 0.9 * len(lines) > 3 or any(contains(grown(t, 3), box, 0) for t in tables):
                 continue
-            if any(overlap(box, k) > .9 * max(area(box), area(k)) for k in kept):
+            if any(overlap(box, k) > 0.9 * max(area(box), area(k)) for k in kept):
                 continue
             kept.append(box)
         return kept
@@ -87,7 +96,9 @@ class _Page:
             held = [n for n in rest if contains(grown(box, 1), n.box, 1)]
             if len(held) < 4:
                 continue
-            edges = sorted({round(v[0]) for v in self.sheet.vertical if inside(v, box) and v[3] - v[1] > .3 * (box[3] - box[1])})
+            edges = sorted(
+                {round(v[0]) for v in self.sheet.vertical if inside(v, box) and v[3] - v[1] > 0.3 * (box[3] - box[1])}
+            )
             edges = [e for n, e in enumerate(edges) if (not n or e - edges[n - 1] > 3) and box[0] + 3 < e < box[2] - 3]
             if not edges:
                 continue
@@ -109,7 +120,13 @@ class _Page:
             from rag.reading.web import markdown_table
 
             text = markdown_table(cells)
-            items.append(Item(box, blocks=[Placed(Block(text, "table", page=self.sheet.number, box=box, size=self.size))], kind="table"))
+            items.append(
+                Item(
+                    box,
+                    blocks=[Placed(Block(text, "table", page=self.sheet.number, box=box, size=self.size))],
+                    kind="table",
+                )
+            )
             gone = {id(n) for n in held}
             rest = [n for n in rest if id(n) not in gone]
         return items, rest
@@ -119,9 +136,11 @@ class _Page:
         found: list[Box] = []
         frames = [f for f in self.sheet.frames if f[2] - f[0] > 3 * self.size]
         for frame in sorted(frames, key=area):
-            across = [h for h in self.sheet.horizontal if inside(h, frame) and h[2] - h[0] > .8 * (frame[2] - frame[0])]
-            upright = [v for v in self.sheet.vertical if inside(v, frame) and v[3] - v[1] > .5 * (frame[3] - frame[1])]
-            if len(across) >= 2 and upright and not any(overlap(frame, f) > .5 * area(f) for f in found):
+            across = [
+                h for h in self.sheet.horizontal if inside(h, frame) and h[2] - h[0] > 0.8 * (frame[2] - frame[0])
+            ]
+            upright = [v for v in self.sheet.vertical if inside(v, frame) and v[3] - v[1] > 0.5 * (frame[3] - frame[1])]
+            if len(across) >= 2 and upright and not any(overlap(frame, f) > 0.5 * area(f) for f in found):
                 found.append(frame)
         groups: dict[tuple[int, int], list[Box]] = {}
         for h in self.sheet.horizontal:
@@ -131,8 +150,8 @@ class _Page:
             if len(rules) < 3:
                 continue
             box = (rules[0][0], rules[0][1], rules[0][2], rules[-1][3])
-            upright = [v for v in self.sheet.vertical if inside(v, box) and v[3] - v[1] > .9 * (box[3] - box[1])]
-            rows = sorted(b[1] - a[1] for a, b in zip(rules, rules[1:], strict=False))
+            upright = [v for v in self.sheet.vertical if inside(v, box) and v[3] - v[1] > 0.9 * (box[3] - box[1])]
+            rows = sorted(b[1] - a[1] for a, b in itertools.pairwise(rules))
             if upright and rows[len(rows) // 2] < 5 * self.size and not any(overlap(box, f) > 0 for f in found):
                 found.append(box)
         return found
@@ -155,18 +174,25 @@ class _Page:
         cuts = []
         for rule in self.sheet.horizontal:
             y = (rule[1] + rule[3]) / 2
-            if top < y < bottom and min(rule[2], right) - max(rule[0], left) >= .85 * (right - left) and not any(i.box[1] + 1 < y < i.box[3] - 1 for i in items):
+            if (
+                top < y < bottom
+                and min(rule[2], right) - max(rule[0], left) >= 0.85 * (right - left)
+                and not any(i.box[1] + 1 < y < i.box[3] - 1 for i in items)
+            ):
                 cuts.append(y)
         return split(items, cuts, 1)
 
     def _along_gutters(self, items: list[Item], box: Box) -> list[list[Item]]:
         """At gutters where both sides begin with a headline, a strip or a frame, and at upright rules of full height."""
-        left, top, right, bottom = around(i.box for i in items)
+        _left, top, _right, bottom = around(i.box for i in items)
         cuts = []
         for a, b in gaps(((i.box[0], i.box[2]) for i in items), _GUTTER * self.size):
             x = (a + b) / 2
             sides = [i for i in items if i.box[2] <= x + 1], [i for i in items if i.box[0] >= x - 1]
-            ruled = any(a - 1 <= r[0] <= b + 1 and min(r[3], bottom) - max(r[1], top) >= .93 * (bottom - top) for r in self.sheet.vertical)
+            ruled = any(
+                a - 1 <= r[0] <= b + 1 and min(r[3], bottom) - max(r[1], top) >= 0.93 * (bottom - top)
+                for r in self.sheet.vertical
+            )
             if ruled or all(self._begins(side) for side in sides):
                 cuts.append(x)
         return split(items, cuts, 0)
@@ -174,18 +200,24 @@ class _Page:
     def _begins(self, items: list[Item]) -> bool:
         """Whether a part of the page begins as a story does: its uppermost item is a headline, a strip or a frame."""
         first = min(items, key=lambda i: i.box[1])
-        return first.kind in ("strip", "frame") or first.line is not None and self.type.headlike(first.line)
+        return first.kind in ("strip", "frame") or (first.line is not None and self.type.headlike(first.line))
 
     def _above_headlines(self, items: list[Item], box: Box) -> list[list[Item]]:
         """Above a headline, strip or frame that stands under text, where no line crosses."""
         cuts = []
-        for a, b in gaps(((i.box[1], i.box[3]) for i in items), .12 * self.size):
-            above, below = [i for i in items if i.box[3] <= a + .5], [i for i in items if i.box[1] >= b - .5]
+        for a, b in gaps(((i.box[1], i.box[3]) for i in items), 0.12 * self.size):
+            above, below = [i for i in items if i.box[3] <= a + 0.5], [i for i in items if i.box[1] >= b - 0.5]
             if not above or not below:
                 continue
             first = min(below, key=lambda i: i.box[1])
-            opens = first.kind in ("strip", "frame") or first.line is not None and first.line.size >= HEADLINE * self.size
-            texts = any(i.kind in ("table", "frame") or i.line is not None and i.kind == "line" and not self.type.headlike(i.line) and len(i.line.text) > 6 for i in above)
+            opens = first.kind in ("strip", "frame") or (
+                first.line is not None and first.line.size >= HEADLINE * self.size
+            )
+            texts = any(
+                i.kind in ("table", "frame")
+                or (i.line is not None and i.kind == "line" and not self.type.headlike(i.line) and len(i.line.text) > 6)
+                for i in above
+            )
             if (opens or all(i.kind == "frame" for i in above)) and texts:
                 cuts.append((a + b) / 2)
         return split(items, cuts, 1)
@@ -219,12 +251,19 @@ class _Page:
             if line is None:
                 break
             middle = (line.top + line.bottom) / 2
-            alone = not any(abs((o.box[1] + o.box[3]) / 2 - middle) < .8 * line.size for o in ordered[max(0, n - 8):n + 9] if o is not item and (
-                o.line is None or not self.type.headlike(o.line)))
-            small = line.size < HEADLINE * self.size       # bold alone: a sub-heading at a column's top stands beside text
+            alone = not any(
+                abs((o.box[1] + o.box[3]) / 2 - middle) < 0.8 * line.size
+                for o in ordered[max(0, n - 8) : n + 9]
+                if o is not item and (o.line is None or not self.type.headlike(o.line))
+            )
+            small = line.size < HEADLINE * self.size  # bold alone: a sub-heading at a column's top stands beside text
             if small and not alone:
                 break
-            if self.type.headlike(line) or not self.type.bodylike(line) and line.size > self.size or large and alone and bylines.standing(line.text):
+            if (
+                self.type.headlike(line)
+                or (not self.type.bodylike(line) and line.size > self.size)
+                or (large and alone and bylines.standing(line.text))
+            ):
                 large = large or self.type.headlike(line)
                 zone.append(line)
             else:
@@ -235,7 +274,11 @@ class _Page:
         """Rows of one headline joined; smaller ones (引题, 副题) and bylines apart."""
         rows: list[list[Line]] = []
         for line in sorted(lines, key=lambda n: (n.bottom, n.left)):
-            if rows and abs(rows[-1][-1].bottom - line.bottom) < .4 * line.size and abs(rows[-1][-1].size - line.size) < .12 * line.size:
+            if (
+                rows
+                and abs(rows[-1][-1].bottom - line.bottom) < 0.4 * line.size
+                and abs(rows[-1][-1].size - line.size) < 0.12 * line.size
+            ):
                 rows[-1].append(line)
             else:
                 rows.append([line])
@@ -243,21 +286,36 @@ class _Page:
         for row in rows:
             row.sort(key=lambda n: n.left)
             text, line = " ".join(n.text for n in row), row[0]
-            alike = heads and abs(heads[-1][1].size - line.size) < .04 * line.size and heads[-1][1].font == line.font and self.type.headlike(line)
-            if alike and line.top - heads[-1][1].bottom < .9 * line.size:
+            alike = (
+                heads
+                and abs(heads[-1][1].size - line.size) < 0.04 * line.size
+                and heads[-1][1].font == line.font
+                and self.type.headlike(line)
+            )
+            if alike and line.top - heads[-1][1].bottom < 0.9 * line.size:
                 before = heads[-1][0]
                 heads[-1] = (before + ("" if straddles(before, text) else " ") + text, line)
             else:
                 heads.append((text, line))
         largest = max((line.size for _, line in heads), default=0.0)
-        return [Placed(self.sheet.block(text, line, "heading" if self.type.headlike(line) else "paragraph", 1 if line.size > .9 * largest else 2)) for text, line in heads]
+        return [
+            Placed(
+                self.sheet.block(
+                    text,
+                    line,
+                    "heading" if self.type.headlike(line) else "paragraph",
+                    1 if line.size > 0.9 * largest else 2,
+                )
+            )
+            for text, line in heads
+        ]
 
     def _columns(self, items: list[Item]) -> list[Placed]:
         """Paragraphs of columns from left to right."""
         flow = Flow(self.type, self.sheet)
         columns = self._parted(items)
         lefts = [min(i.box[0] for i in column) for column in columns]
-        pitch = min((b - a for a, b in zip(lefts, lefts[1:], strict=False)), default=0.0)
+        pitch = min((b - a for a, b in itertools.pairwise(lefts)), default=0.0)
         for column, left in zip(columns, lefts, strict=True):
             # names in a grid stand farther apart than columns do, and none reaches the next: each is a line of its own
             flow.column(sorted(column, key=lambda i: (i.box[1], i.box[0])), left + pitch - 2.2 * self.size)
@@ -275,7 +333,7 @@ class _Page:
         joined: list[list[Item]] = []
         last: Box | None = None
         for column, span in zip(columns, spans, strict=True):
-            narrow = last is not None and (last[2] - last[0] < .6 * widest or span[2] - span[0] < .6 * widest)
+            narrow = last is not None and (last[2] - last[0] < 0.6 * widest or span[2] - span[0] < 0.6 * widest)
             if last is not None and narrow and span[2] - last[0] <= 1.06 * widest:
                 joined[-1] += column
                 last = around((last, span))

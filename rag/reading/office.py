@@ -1,4 +1,5 @@
 """Word files (.docx): paragraphs, headings, lists and tables in their order; text boxes where they are anchored."""
+
 from __future__ import annotations
 
 import hashlib
@@ -34,22 +35,32 @@ def read(path: Path, source: str) -> Document:
             word = open_docx(file)
         blocks = list(_blocks(word))
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, SyntaxError) as error:
-        raise Unreadable("damaged", detail=type(error).__name__) from error     # SyntaxError: lxml's XMLSyntaxError
+        raise Unreadable("damaged", detail=type(error).__name__) from error  # SyntaxError: lxml's XMLSyntaxError
     if not blocks:
         raise Unreadable("empty")
     title = next((b.text for b in blocks[:4] if b.level == -1), None)
     blocks = [b for b in blocks if b.level != -1] if title else blocks
     core = word.core_properties
     author = tidy(core.author or "")
-    return Document(source=source, format="docx", sha256=hashlib.sha256(path.read_bytes()).hexdigest(), blocks=tuple(blocks),
-                    characters=sum(len(b.text) for b in blocks), title=title or _useful(core.title),
-                    author=author if is_person(fold(author)) else None)
+    return Document(
+        source=source,
+        format="docx",
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        blocks=tuple(blocks),
+        characters=sum(len(b.text) for b in blocks),
+        title=title or _useful(core.title),
+        author=author if is_person(fold(author)) else None,
+    )
 
 
 def _useful(title: str | None) -> str | None:
     """A title that somebody wrote: not the name of a template or a file."""
     title = tidy(title or "")
-    return title if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.docx?$|文档\d*$|模板$|^无标题|^新建", title) else None
+    return (
+        title
+        if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.docx?$|文档\d*$|模板$|^无标题|^新建", title)
+        else None
+    )
 
 
 def _blocks(word: Any) -> Iterator[Block]:
@@ -75,7 +86,7 @@ def _blocks(word: Any) -> Iterator[Block]:
             yield Block(line, "paragraph" if level is None else "heading", level or 0)
         for box in part._p.iter(f"{_W}txbxContent"):
             if any(p.tag.endswith("}Fallback") for p in box.iterancestors()):
-                continue        # the same box again, for old programs
+                continue  # the same box again, for old programs
             for inner in box.iter(f"{_W}p"):
                 yield from (Block(line) for line in _lines(inner))
     if items:
@@ -88,10 +99,20 @@ def _lines(paragraph: Any) -> list[str]:
     for node in paragraph.iter():
         if node.tag in (f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}cr", f"{_W}noBreakHyphen"):
             inside = [p.tag for p in node.iterancestors()]
-            within = inside[:inside.index(f"{_W}p")] if f"{_W}p" in inside else inside
-            if f"{_W}txbxContent" in inside and f"{_W}txbxContent" not in [p.tag for p in paragraph.iterancestors()] or f"{_W}del" in within:
+            within = inside[: inside.index(f"{_W}p")] if f"{_W}p" in inside else inside
+            if (
+                f"{_W}txbxContent" in inside and f"{_W}txbxContent" not in [p.tag for p in paragraph.iterancestors()]
+            ) or f"{_W}del" in within:
                 continue
-            text.append(node.text or "" if node.tag == f"{_W}t" else "-" if node.tag.endswith("Hyphen") else " " if node.tag.endswith("tab") else "\n")
+            text.append(
+                node.text or ""
+                if node.tag == f"{_W}t"
+                else "-"
+                if node.tag.endswith("Hyphen")
+                else " "
+                if node.tag.endswith("tab")
+                else "\n"
+            )
     return [line for part in "".join(text).split("\n") if (line := tidy(part))]
 
 
@@ -118,7 +139,7 @@ def _level(paragraph: Any) -> int | None:
 def _in_list(paragraph: Any) -> bool:
     number = paragraph._p.find(f"{_W}pPr/{_W}numPr/{_W}numId")
     named = str(getattr(paragraph.style, "name", "") or "").lower().startswith("list")
-    return number is not None and number.get(f"{_W}val") != "0" or named
+    return (number is not None and number.get(f"{_W}val") != "0") or named
 
 
 def _table(table: Any) -> Iterator[Block]:

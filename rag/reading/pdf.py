@@ -3,6 +3,7 @@
 Characters come with boxes, sizes and fonts; lines, frames and pictures that are drawn tell what belongs together.
 A page whose text layer is missing or rubbish is named among the losses, and is never guessed at.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -23,9 +24,11 @@ from rag.types import Block, Document
 from rag.words import say
 
 MAX_PAGES = 3000
-MAX_CHARACTERS = 20_000_000     # of all pages: a shelf of books
-MAX_SHAPES = 20_000             # of one page: a map has more, and no columns
-_GAP = 1.2      # of the type's size: wider gaps part two pieces of a line (columns stand 1.5 apart, justified characters .4)
+MAX_CHARACTERS = 20_000_000  # of all pages: a shelf of books
+MAX_SHAPES = 20_000  # of one page: a map has more, and no columns
+_GAP = (
+    1.2  # of the type's size: wider gaps part two pieces of a line (columns stand 1.5 apart, justified characters .4)
+)
 
 
 def read(path: Path, source: str) -> Document:
@@ -65,7 +68,9 @@ def read(path: Path, source: str) -> Document:
                 sheets.append(sheet)
     read_ = [s for s in sheets if s is not None]
     if not read_:
-        raise Unreadable("garbled" if rubbish else "damaged" if unread and not empty else "no_text_layer", pages=count, detail="")
+        raise Unreadable(
+            "garbled" if rubbish else "damaged" if unread and not empty else "no_text_layer", pages=count, detail=""
+        )
     blocks = _flowing(without_margins(read_))
     if not blocks:
         raise Unreadable("no_text_layer", pages=count)
@@ -73,9 +78,18 @@ def read(path: Path, source: str) -> Document:
         if pages:
             losses.append(say(f"reading.{key}", pages=_ranges(pages)))
     title = tidy(str(_title(path) or ""))
-    return Document(source=source, format="pdf", sha256=_digest(path), blocks=tuple(blocks), pages=count, characters=sum(len(b.text) for b in blocks),
-                    title=title if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.\w{2,4}$|Microsoft|幻灯片|文档\d", title) else None,
-                    losses=tuple(losses))
+    return Document(
+        source=source,
+        format="pdf",
+        sha256=_digest(path),
+        blocks=tuple(blocks),
+        pages=count,
+        characters=sum(len(b.text) for b in blocks),
+        title=title
+        if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.\w{2,4}$|Microsoft|幻灯片|文档\d", title)
+        else None,
+        losses=tuple(losses),
+    )
 
 
 def _title(path: Path) -> str | None:
@@ -93,7 +107,11 @@ def _digest(path: Path) -> str:
 def _rubbish(text: str) -> bool:
     """Whether a text layer holds no text: characters for private use, none at all, or ones that nobody writes."""
     odd = sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or c < " " for c in text)
-    return odd > .1 * len(text) or garbled(text[:2000]) or len(text) >= 40 and not text[:2000].isascii() and plausibility(text) < .1
+    return (
+        odd > 0.1 * len(text)
+        or garbled(text[:2000])
+        or (len(text) >= 40 and not text[:2000].isascii() and plausibility(text) < 0.1)
+    )
 
 
 def _ranges(pages: list[int]) -> str:
@@ -114,7 +132,13 @@ def _flowing(sheets: list[Sheet]) -> list[Block]:
     blocks: list[Block] = []
     for sheet in sheets:
         fresh = layout.blocks(sheet)
-        if blocks and fresh and fresh[0].joined and blocks[-1].kind == fresh[0].block.kind == "paragraph" and flow.open_ended(blocks[-1].text):
+        if (
+            blocks
+            and fresh
+            and fresh[0].joined
+            and blocks[-1].kind == fresh[0].block.kind == "paragraph"
+            and flow.open_ended(blocks[-1].text)
+        ):
             blocks[-1] = replace(blocks[-1], text=flow.join(blocks[-1].text, fresh[0].block.text))
             fresh = fresh[1:]
         blocks += [f.block for f in fresh]
@@ -122,6 +146,7 @@ def _flowing(sheets: list[Sheet]) -> list[Block]:
 
 
 # ---------------------------------------------------------------- what is on a page
+
 
 def _sheet(pdf: Any, number: int) -> Sheet:
     page = pdf[number - 1]
@@ -170,7 +195,14 @@ def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
     def finished() -> Iterator[Line]:
         words = "".join(p[0] for p in piece)
         if words.strip():
-            yield Line(words, min(p[1] for p in piece), min(p[2] for p in piece), max(p[3] for p in piece), max(p[4] for p in piece), *style)
+            yield Line(
+                words,
+                min(p[1] for p in piece),
+                min(p[2] for p in piece),
+                max(p[3] for p in piece),
+                max(p[4] for p in piece),
+                *style,
+            )
 
     for i in range(text.count_chars()):
         code = raw.FPDFText_GetUnicode(text, i)
@@ -181,20 +213,26 @@ def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
         raw.FPDFText_GetLooseCharBox(text, i, box)
         raw.FPDFText_GetMatrix(text, i, matrix)
         x0, y0, x1, y1 = turn(box.left, box.bottom, box.right, box.top)
-        size = raw.FPDFText_GetFontSize(text, i) * ((matrix.b ** 2 + matrix.d ** 2) ** .5 or 1.0)
+        size = raw.FPDFText_GetFontSize(text, i) * ((matrix.b**2 + matrix.d**2) ** 0.5 or 1.0)
         if size <= 0 or x1 <= x0 - 1:
             size = y1 - y0
         raw.FPDFText_GetFontInfo(text, i, name, 128, flags)
         font = name.value.decode("utf-8", "replace").split("+")[-1]
         raw.FPDFText_GetFillColor(text, i, *colour)
         light = sum(c.value for c in colour[:3]) > 600
-        if any(abs(x0 - x) < .2 * size and abs(y0 - y) < .2 * size for x, y in seen.get((character, round(y0 / 4)), ())):
-            continue            # drawn twice to look bold
+        if any(
+            abs(x0 - x) < 0.2 * size and abs(y0 - y) < 0.2 * size for x, y in seen.get((character, round(y0 / 4)), ())
+        ):
+            continue  # drawn twice to look bold
         for near in (-1, 0, 1):
             seen.setdefault((character, round(y0 / 4) + near), []).append((x0, y0))
-        same = bool(piece) and abs(size - style[0]) < .12 * size and font == style[1] and light == style[2]
-        follows = bool(piece) and abs(y1 - piece[-1][4]) < .35 * size and -.6 * size < x0 - piece[-1][3] < _GAP * size
-        if follows and x0 - piece[-1][3] > .2 * size and any(piece[-1][3] - 1 <= r[0] <= x0 + 1 and r[1] <= (y0 + y1) / 2 <= r[3] for r in vertical):
+        same = bool(piece) and abs(size - style[0]) < 0.12 * size and font == style[1] and light == style[2]
+        follows = bool(piece) and abs(y1 - piece[-1][4]) < 0.35 * size and -0.6 * size < x0 - piece[-1][3] < _GAP * size
+        if (
+            follows
+            and x0 - piece[-1][3] > 0.2 * size
+            and any(piece[-1][3] - 1 <= r[0] <= x0 + 1 and r[1] <= (y0 + y1) / 2 <= r[3] for r in vertical)
+        ):
             follows = False
         if not (same and follows):
             yield from finished()
@@ -209,7 +247,7 @@ def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
 
 def _parted(last: tuple[str, float, float, float, float], character: str, x0: float, size: float) -> bool:
     """Whether a space was written: always between Latin words, between Chinese characters only where one sees it."""
-    return last[0].isascii() and character.isascii() or x0 - last[3] > .18 * size
+    return (last[0].isascii() and character.isascii()) or x0 - last[3] > 0.18 * size
 
 
 def _merged(lines: list[Line], vertical: list[Box]) -> list[Line]:
@@ -218,17 +256,40 @@ def _merged(lines: list[Line], vertical: list[Box]) -> list[Line]:
     fonts = Counter[str]()
     for line in lines:
         fonts[line.font] += len(line.text)
-    rows: dict[int, list[int]] = {}         # places in `merged` by height
+    rows: dict[int, list[int]] = {}  # places in `merged` by height
     for line in sorted(lines, key=lambda n: n.left):
         row = int(line.bottom // 6)
         for n in (n for near in (row - 1, row, row + 1) for n in rows.get(near, ())):
             before = merged[n]
-            beside = abs(before.bottom - line.bottom) < .35 * line.size and -.5 * line.size < line.left - before.right < _GAP * line.size
-            if beside and abs(before.size - line.size) < .12 * line.size and before.light == line.light and not between(before, line, vertical):
-                gap = " " if line.left - before.right > .3 * line.size or before.text[-1].isascii() and line.text[0].isascii() else ""
-                larger = before if fonts[before.font] >= fonts[line.font] else line     # 本报讯 stands bold before the text
-                merged[n] = Line(before.text + gap + line.text, before.left, min(before.top, line.top), line.right, max(before.bottom, line.bottom),
-                                 larger.size, larger.font, larger.light)
+            beside = (
+                abs(before.bottom - line.bottom) < 0.35 * line.size
+                and -0.5 * line.size < line.left - before.right < _GAP * line.size
+            )
+            if (
+                beside
+                and abs(before.size - line.size) < 0.12 * line.size
+                and before.light == line.light
+                and not between(before, line, vertical)
+            ):
+                gap = (
+                    " "
+                    if line.left - before.right > 0.3 * line.size
+                    or (before.text[-1].isascii() and line.text[0].isascii())
+                    else ""
+                )
+                larger = (
+                    before if fonts[before.font] >= fonts[line.font] else line
+                )  # 本报讯 stands bold before the text
+                merged[n] = Line(
+                    before.text + gap + line.text,
+                    before.left,
+                    min(before.top, line.top),
+                    line.right,
+                    max(before.bottom, line.bottom),
+                    larger.size,
+                    larger.font,
+                    larger.light,
+                )
                 break
         else:
             rows.setdefault(row, []).append(len(merged))
@@ -244,7 +305,9 @@ def _shapes(page: Any, turn: Any) -> tuple[list[Box], list[Box], list[Box], list
     frames, strips, pictures = list[Box](), list[Box](), list[Box]()
     mode, stroke = ctypes.c_int(), ctypes.c_int()
     colour = [ctypes.c_uint() for _ in range(4)]
-    for count, shape in enumerate(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)):
+    for count, shape in enumerate(
+        page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)
+    ):
         if count > MAX_SHAPES:
             break
         box = turn(*shape.get_bounds())

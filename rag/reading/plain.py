@@ -1,4 +1,5 @@
 """Text files (.txt, .md): lines become blocks; head lines of `name: value` become the document's own properties."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,7 +14,7 @@ from rag.text import fold
 from rag.types import Block, Document
 from rag.words import say
 
-MAX_BYTES = 200 * 2**20     # of one text; a file of rows may be larger (rows.py)
+MAX_BYTES = 200 * 2**20  # of one text; a file of rows may be larger (rows.py)
 
 LINE_END = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 # Seen by nobody, and in the way of search; the joiners of emoji and Indic scripts are no part of them.
@@ -21,10 +22,30 @@ _UNSEEN = re.compile("[\x7f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\uf
 _HEADING = re.compile(r"(#{1,6})[ \t\u3000]+(.*?)[ \t]*#*$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,3}[.)])[ \t]+\S")
 _RULE = re.compile(r"(?:[-*_=~—–·. ]\s*){3,}$")
-_PROPERTIES = {"title": "title", "标题": "title", "题目": "title", "篇名": "title", "author": "author", "作者": "author", "作者姓名": "author",
-               "date": "date", "日期": "date", "时间": "date", "发布时间": "date", "发布日期": "date", "发表时间": "date", "发表日期": "date", "刊发日期": "date",
-               "column": "column", "栏目": "column", "category": "column", "分类": "column",
-               "source": "origin", "来源": "origin", "出处": "origin"}
+_PROPERTIES = {
+    "title": "title",
+    "标题": "title",
+    "题目": "title",
+    "篇名": "title",
+    "author": "author",
+    "作者": "author",
+    "作者姓名": "author",
+    "date": "date",
+    "日期": "date",
+    "时间": "date",
+    "发布时间": "date",
+    "发布日期": "date",
+    "发表时间": "date",
+    "发表日期": "date",
+    "刊发日期": "date",
+    "column": "column",
+    "栏目": "column",
+    "category": "column",
+    "分类": "column",
+    "source": "origin",
+    "来源": "origin",
+    "出处": "origin",
+}
 _PROPERTY = re.compile(r"\**\s*([a-z]{2,12}|[\u4e00-\u9fff]{2,4})\s*\**\s*:\s*\**\s*(.*)")
 
 
@@ -44,14 +65,22 @@ def from_text(text: str, source: str, kind: str) -> Document:
     properties, lines = _front_matter(lines, marked_only=kind == "txt")
     blocks = _markdown(lines) if kind == "md" else _text(lines)
     origin = properties.pop("origin", None)
-    if origin and origin not in text[text.find(origin) + len(origin):]:
+    if origin and origin not in text[text.find(origin) + len(origin) :]:
         blocks.append(Block(say("reading.origin", origin=origin)))
     if not blocks:
         raise Unreadable("empty")
     refuse_error_page("\n".join([properties.get("title", ""), *(b.text for b in blocks)]))
-    return Document(source=source, format=kind, sha256="", blocks=tuple(blocks), characters=sum(len(b.text) for b in blocks),
-                    title=properties.get("title"), author=properties.get("author"), date=iso_day(properties.get("date")),
-                    column=properties.get("column"))
+    return Document(
+        source=source,
+        format=kind,
+        sha256="",
+        blocks=tuple(blocks),
+        characters=sum(len(b.text) for b in blocks),
+        title=properties.get("title"),
+        author=properties.get("author"),
+        date=iso_day(properties.get("date")),
+        column=properties.get("column"),
+    )
 
 
 def tidy(text: str) -> str:
@@ -65,11 +94,17 @@ def _front_matter(lines: list[str], marked_only: bool) -> tuple[dict[str, str], 
     if start < len(lines) and lines[start] == "---":
         end = next((i for i in range(start + 1, min(len(lines), start + 60)) if lines[i] in ("---", "...")), None)
         if end is not None:
-            return _properties(lines[start + 1:end]), lines[end + 1:]
+            return _properties(lines[start + 1 : end]), lines[end + 1 :]
     end = start
-    while end < len(lines) and lines[end] and (found := _PROPERTY.fullmatch(fold(lines[end]))) and found[1] in _PROPERTIES and len(lines[end]) < 200:
+    while (
+        end < len(lines)
+        and lines[end]
+        and (found := _PROPERTY.fullmatch(fold(lines[end])))
+        and found[1] in _PROPERTIES
+        and len(lines[end]) < 200
+    ):
         end += 1
-    if end - start >= 2 or end - start == 1 and not marked_only and end < len(lines) and not lines[end]:
+    if end - start >= 2 or (end - start == 1 and not marked_only and end < len(lines) and not lines[end]):
         return _properties(lines[start:end]), lines[end:]
     return {}, lines
 
@@ -79,13 +114,14 @@ def _properties(lines: list[str]) -> dict[str, str]:
     for line in lines:
         match = _PROPERTY.fullmatch(fold(line))
         if match and match[1] in _PROPERTIES:
-            value = line[match.start(2):].strip().strip("\"'*").strip("[]").strip()
+            value = line[match.start(2) :].strip().strip("\"'*").strip("[]").strip()
             if value:
                 found.setdefault(_PROPERTIES[match[1]], value)
     return found
 
 
 # ---------------------------------------------------------------- text
+
 
 def _text(lines: list[str]) -> list[Block]:
     """A line is a paragraph; rows of a table stay together; a text wrapped to one width is joined again."""
@@ -135,14 +171,24 @@ def _unwrapped(run: list[str]) -> list[str]:
     widths = [_width(line) for line in run]
     widest = max(widths)
     full = [w >= widest - 4 for w in widths]
-    if widest < 40 or widest > 160 or sum(full[:-1]) < .8 * (len(run) - 1) or any(_HEADING.fullmatch(line) for line in run):
+    if (
+        widest < 40
+        or widest > 160
+        or sum(full[:-1]) < 0.8 * (len(run) - 1)
+        or any(_HEADING.fullmatch(line) for line in run)
+    ):
         return run
-    if sum(line[-1] in "。！？!?.：:" for line in run[:-1]) > .4 * len(run):
+    if sum(line[-1] in "。！？!?.：:" for line in run[:-1]) > 0.4 * len(run):
         return run
     paragraphs = [run[0]]
     for line, before in zip(run[1:], full, strict=False):
         if before:
-            apart = paragraphs[-1][-1:].isascii() and line[:1].isascii() and paragraphs[-1][-1:].isalnum() and line[:1].isalnum()
+            apart = (
+                paragraphs[-1][-1:].isascii()
+                and line[:1].isascii()
+                and paragraphs[-1][-1:].isalnum()
+                and line[:1].isalnum()
+            )
             paragraphs[-1] += (" " if apart else "") + line
         else:
             paragraphs.append(line)
@@ -154,6 +200,7 @@ def _width(line: str) -> int:
 
 
 # ---------------------------------------------------------------- Markdown
+
 
 def _markdown(lines: list[str]) -> list[Block]:
     """Headings, tables and lists kept; marks of emphasis, links and pictures leave their words."""
@@ -199,7 +246,7 @@ def _markdown(lines: list[str]) -> list[Block]:
             flush()
         else:
             starts_list, in_list = bool(_ITEM.match(line)), bool(paragraph and _ITEM.match(paragraph[0]))
-            if paragraph and (line.startswith("|") != paragraph[-1].startswith("|") or starts_list and not in_list):
+            if paragraph and (line.startswith("|") != paragraph[-1].startswith("|") or (starts_list and not in_list)):
                 flush()
             paragraph.append(line)
     if code:

@@ -1,4 +1,5 @@
 """Why a file can't become articles: a reason for a person, raised by readers that don't know the file's name."""
+
 from __future__ import annotations
 
 import re
@@ -12,8 +13,9 @@ _ERROR_WORDS = re.compile(
     r"页面(?:不存在|未找到|找不到|已(?:被)?删除|丢失|出错|走丢)|(?:无法|不能)访问(?:此|该)?(?:网站|页面|网页)|找不到(?:该|此|您?要?(?:访问|浏览)?的)?(?:页面|网页)|"
     r"访问(?:出错|被拒绝|过于频繁|受限)|系统(?:错误|繁忙|(?:正在)?维护中)|服务器(?:错误|内部错误|繁忙|(?:正在)?维护)|出错(?:了|啦)|"
     r"(?:^|\n|请|用户|账号|会员|统一身份)(?:先)?(?:登录|登陆)(?:$|\n|后|查看|认证)|请输入(?:用户名|密码|验证码)|(?:请完成|进行)安全验证|人机验证|"
-    r"(?:文章|内容|帖子)(?:不存在|已(?:被)?删除|已下线|无法查看)|请(?:开启|启用)javascript|您没有权限")
-_ERROR_LENGTH, _ERROR_LINE = 240, 70    # characters: a longer page, or one with a longer line, says something of its own
+    r"(?:文章|内容|帖子)(?:不存在|已(?:被)?删除|已下线|无法查看)|请(?:开启|启用)javascript|您没有权限"
+)
+_ERROR_LENGTH, _ERROR_LINE = 240, 70  # characters: a longer page, or one with a longer line, says something of its own
 
 
 class Unreadable(Exception):

@@ -2,6 +2,7 @@
 
 Read line by line, so that a file of hundreds of megabytes costs no more memory than its texts.
 """
+
 from __future__ import annotations
 
 import codecs
@@ -21,16 +22,19 @@ from rag.types import Document, Record
 from rag.words import say
 
 MAX_BYTES = 512 * 2**20
-MAX_ROW = 8 * 2**20         # bytes
-_SAMPLE = 2**20             # bytes by which the encoding is known
-_NAMED = 20                 # lines whose loss is told one by one
+MAX_ROW = 8 * 2**20  # bytes
+_SAMPLE = 2**20  # bytes by which the encoding is known
+_NAMED = 20  # lines whose loss is told one by one
 
 _NAMES = {
-    "id": ("id", "_id", "编号", "序号"), "text": ("text", "正文", "内容", "文章", "全文", "content", "body"),
-    "title": ("title", "标题", "题目", "题名"), "author": ("author", "作者", "记者", "署名"),
+    "id": ("id", "_id", "编号", "序号"),
+    "text": ("text", "正文", "内容", "文章", "全文", "content", "body"),
+    "title": ("title", "标题", "题目", "题名"),
+    "author": ("author", "作者", "记者", "署名"),
     "date": ("date", "日期", "时间", "发布日期", "发布时间", "发表日期", "刊发日期"),
     "column": ("column", "栏目", "分类", "类别", "category"),
-    "question": ("问", "问题", "提问", "question", "q"), "answer": ("答", "答案", "回答", "解答", "answer", "a"),
+    "question": ("问", "问题", "提问", "question", "q"),
+    "answer": ("答", "答案", "回答", "解答", "answer", "a"),
 }
 _BROKEN = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f\ufffd\ud800-\udfff]|锟斤拷")
 
@@ -101,11 +105,19 @@ def read_csv(path: Path, source: str, delimiter: str | None = None) -> Document:
 def _document(source: str, kind: str, codec: str, sha256: str, records: list[Record], losses: _Losses) -> Document:
     if not records:
         raise Unreadable("no_rows", first=losses.lines[0]) if losses.lines else Unreadable("empty")
-    return Document(source=source, format=kind, sha256=sha256, encoding=encodings.public_name(codec), records=tuple(records),
-                    characters=sum(len(r.text) for r in records), losses=losses.told())
+    return Document(
+        source=source,
+        format=kind,
+        sha256=sha256,
+        encoding=encodings.public_name(codec),
+        records=tuple(records),
+        characters=sum(len(r.text) for r in records),
+        losses=losses.told(),
+    )
 
 
 # ---------------------------------------------------------------- lines
+
 
 class _opened:
     """The file, its codec, the length of its mark of byte order, and a digest to feed. Errors: Unreadable."""
@@ -120,7 +132,7 @@ class _opened:
         try:
             sample = self.file.read(_SAMPLE)
             if len(sample) == _SAMPLE and b"\n" in sample:
-                sample = sample[:sample.rindex(b"\n") + 1]
+                sample = sample[: sample.rindex(b"\n") + 1]
             codec, mark = encodings.detect_by_lines(sample)
             self.file.seek(0)
         except BaseException:
@@ -161,6 +173,7 @@ def _lines(file: BinaryIO, codec: str, mark: int, digest: Any, losses: _Losses) 
 
 # ---------------------------------------------------------------- rows
 
+
 class _Keys:
     """The rows' names: their id, or FILE#number where they have none or share one."""
 
@@ -189,8 +202,14 @@ def _record(row: dict[str, Any], number: int, keys: _Keys) -> Record:
     text = row.get("text")
     if not isinstance(text, str):
         raise _BadRow(say("reading.row_no_text"))
-    return Record(keys.name(row.get("id"), number), _text(text), _short(row, "title") or "", _short(row, "author"), iso_day(_short(row, "date")),
-                  _short(row, "column"))
+    return Record(
+        keys.name(row.get("id"), number),
+        _text(text),
+        _short(row, "title") or "",
+        _short(row, "author"),
+        iso_day(_short(row, "date")),
+        _short(row, "column"),
+    )
 
 
 def _short(row: dict[str, Any], name: str) -> str | None:
@@ -222,6 +241,7 @@ def _text(text: str) -> str:
 
 # ---------------------------------------------------------------- tables
 
+
 def _fields(header: Sequence[str]) -> dict[str, int]:
     """Which cell is what. Without a text among them the header must at least look like one. Errors: Unreadable."""
     fields: dict[str, int] = {}
@@ -232,14 +252,18 @@ def _fields(header: Sequence[str]) -> dict[str, int]:
     if "text" in fields or {"question", "answer"} <= fields.keys():
         return fields
     named = [name for name in header if name]
-    if len(named) < 2 or len(set(named)) < len(named) or any(re.fullmatch(r"[\d.,%\s-]+", n) or len(n) > 20 for n in named):
+    if (
+        len(named) < 2
+        or len(set(named)) < len(named)
+        or any(re.fullmatch(r"[\d.,%\s-]+", n) or len(n) > 20 for n in named)
+    ):
         raise Unreadable("no_header")
     return {k: v for k, v in fields.items() if k in ("title", "date", "column")}
 
 
 def _from_cells(header: Sequence[str], fields: dict[str, int], row: Sequence[str], number: int, keys: _Keys) -> Record:
     """A row with a text, a question with its answer (the question is the title), or a record: 名称：值；名称：值。"""
-    if len(row) > len(header) and any(cell.strip() for cell in row[len(header):]):
+    if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
         raise _BadRow(say("reading.row_cells"))
     cells = {field: row[place] if place < len(row) else "" for field, place in fields.items()}
     if "text" in fields:
@@ -248,12 +272,20 @@ def _from_cells(header: Sequence[str], fields: dict[str, int], row: Sequence[str
         text = _text(cells["answer"])
         cells["title"] = cells.get("title") or cells["question"]
     else:
-        pairs = [(name, " ".join(cell.split())) for name, cell in zip(header, row, strict=False) if name and cell.strip()]
+        pairs = [
+            (name, " ".join(cell.split())) for name, cell in zip(header, row, strict=False) if name and cell.strip()
+        ]
         text = _text("；".join(f"{name}：{value}" for name, value in pairs) + "。")
         cells.setdefault("title", pairs[0][1])
     given: dict[str, Any] = {k: v for k, v in cells.items() if v.strip()}
-    return Record(keys.name(given.get("id"), number), text, _short(given, "title") or "", _short(given, "author"), iso_day(given.get("date")),
-                  _short(given, "column"))
+    return Record(
+        keys.name(given.get("id"), number),
+        text,
+        _short(given, "title") or "",
+        _short(given, "author"),
+        iso_day(given.get("date")),
+        _short(given, "column"),
+    )
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:

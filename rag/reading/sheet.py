@@ -1,4 +1,5 @@
 """What is on a printed page: lines with their places and type, rules, frames, strips, pictures; and geometry for them."""
+
 from __future__ import annotations
 
 import re
@@ -8,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from rag import bylines
 from rag.text import fold
-from rag.types import Block
+from rag.types import Block, BlockKind
 
-Box = tuple[float, float, float, float]     # left, top, right, bottom, in points from the upper left
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in points from the upper left
 
-HEADLINE = 1.12         # of the body's size: from here on type is a headline's
+HEADLINE = 1.12  # of the body's size: from here on type is a headline's
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Line:
     bottom: float
     size: float
     font: str = ""
-    light: bool = False     # light letters, on a dark strip
+    light: bool = False  # light letters, on a dark strip
     confidence: float = 1.0
 
     @property
@@ -42,14 +43,22 @@ class Sheet:
     width: float
     height: float
     lines: list[Line]
-    horizontal: list[Box] = field(default_factory=list)     # rules
+    horizontal: list[Box] = field(default_factory=list)  # rules
     vertical: list[Box] = field(default_factory=list)
     frames: list[Box] = field(default_factory=list)
-    strips: list[Box] = field(default_factory=list)         # dark bars, with a column's name as a rule
+    strips: list[Box] = field(default_factory=list)  # dark bars, with a column's name as a rule
     pictures: list[Box] = field(default_factory=list)
 
-    def block(self, text: str, line: Line, kind: str = "paragraph", level: int = 0) -> Block:
-        return Block(text.strip(), kind, level if kind == "heading" else 0, self.number, line.box, round(line.size, 2), line.confidence)  # type: ignore[arg-type]
+    def block(self, text: str, line: Line, kind: BlockKind = "paragraph", level: int = 0) -> Block:
+        return Block(
+            text.strip(),
+            kind,
+            level if kind == "heading" else 0,
+            self.number,
+            line.box,
+            round(line.size, 2),
+            line.confidence,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,8 @@ class Item:
 
     box: Box
     line: Line | None = None
-    blocks: list[Placed] | None = None      # of a table or a frame, already read
-    kind: str = "line"                      # line, strip, table, frame
+    blocks: list[Placed] | None = None  # of a table or a frame, already read
+    kind: str = "line"  # line, strip, table, frame
 
 
 class Type:
@@ -77,19 +86,23 @@ class Type:
         self.size = usual((n.size, len(n.text)) for n in lines)
         fonts = Counter[str]()
         for n in lines:
-            if abs(n.size - self.size) < .06 * self.size:
+            if abs(n.size - self.size) < 0.06 * self.size:
                 fonts[n.font] += len(n.text)
         self.font = fonts.most_common(1)[0][0] if fonts else ""
 
     def headlike(self, line: Line) -> bool:
         """Set larger than the text, or in another and bold face."""
-        return line.size >= HEADLINE * self.size or self.bold(line) and line.size >= .98 * self.size
+        return line.size >= HEADLINE * self.size or (self.bold(line) and line.size >= 0.98 * self.size)
 
     def bold(self, line: Line) -> bool:
-        return line.font != self.font and not bylines.leading(line.text)[0] and bool(re.search(r"bold|black|heavy|hei|黑|xbs|小标|大标", line.font, re.I))
+        return (
+            line.font != self.font
+            and not bylines.leading(line.text)[0]
+            and bool(re.search(r"bold|black|heavy|hei|黑|xbs|小标|大标", line.font, re.I))
+        )
 
     def bodylike(self, line: Line) -> bool:
-        return abs(line.size - self.size) <= .07 * self.size and not self.bold(line)
+        return abs(line.size - self.size) <= 0.07 * self.size and not self.bold(line)
 
 
 def between(a: Line, b: Line, vertical: Iterable[Box]) -> bool:
@@ -110,11 +123,15 @@ def without_margins(sheets: list[Sheet]) -> list[Sheet]:
     edges: list[list[tuple[Line, tuple[str, bool]]]] = []
     for sheet in sheets:
         ordered = sorted(sheet.lines, key=lambda n: n.top)
-        edge = [(n, (spoken(n), True)) for n in ordered[:3] if n.top < .12 * sheet.height]
-        edge += [(n, (spoken(n), False)) for n in ordered[-3:] if n.bottom > .88 * sheet.height]
+        edge = [(n, (spoken(n), True)) for n in ordered[:3] if n.top < 0.12 * sheet.height]
+        edge += [(n, (spoken(n), False)) for n in ordered[-3:] if n.bottom > 0.88 * sheet.height]
         edges.append(edge)
         seen.update({key for _, key in edge})
-    repeated = {key for key, count in seen.items() if count >= max(3, .5 * len(sheets)) and (len(key[0]) <= 12 or count >= .8 * len(sheets))}
+    repeated = {
+        key
+        for key, count in seen.items()
+        if count >= max(3, 0.5 * len(sheets)) and (len(key[0]) <= 12 or count >= 0.8 * len(sheets))
+    }
     kept = []
     for sheet, edge in zip(sheets, edges, strict=True):
         gone = {id(n) for n, key in edge if key in repeated and not re.search(r"0月0日", key[0])}
@@ -123,6 +140,7 @@ def without_margins(sheets: list[Sheet]) -> list[Sheet]:
 
 
 # ---------------------------------------------------------------- geometry
+
 
 def usual(sizes: Iterable[tuple[float, int]]) -> float:
     """The size of type that most characters are set in."""
@@ -138,7 +156,7 @@ def usual(sizes: Iterable[tuple[float, int]]) -> float:
 def edge(lefts: list[float], size: float) -> float:
     """A column's left edge: the leftmost place where two lines begin, or one of a few."""
     for left in sorted(lefts):
-        if sum(abs(left - other) < .4 * size for other in lefts) >= (2 if len(lefts) > 3 else 1):
+        if sum(abs(left - other) < 0.4 * size for other in lefts) >= (2 if len(lefts) > 3 else 1):
             return left
     return min(lefts)
 
@@ -175,7 +193,12 @@ def area(box: Box) -> float:
 
 
 def contains(outer: Box, inner: Box, slack: float) -> bool:
-    return outer[0] - slack <= inner[0] and outer[1] - slack <= inner[1] and inner[2] <= outer[2] + slack and inner[3] <= outer[3] + slack
+    return (
+        outer[0] - slack <= inner[0]
+        and outer[1] - slack <= inner[1]
+        and inner[2] <= outer[2] + slack
+        and inner[3] <= outer[3] + slack
+    )
 
 
 def inside(rule: Box, box: Box) -> bool:
@@ -192,4 +215,8 @@ def grown(box: Box, by: float) -> Box:
 
 def innermost(box: Box, frames: Sequence[Box]) -> int:
     """The smallest frame around a box, -1 for none."""
-    return min((n for n, f in enumerate(frames) if contains(f, box, 2) and area(f) > area(box)), key=lambda n: area(frames[n]), default=-1)
+    return min(
+        (n for n, f in enumerate(frames) if contains(f, box, 2) and area(f) > area(box)),
+        key=lambda n: area(frames[n]),
+        default=-1,
+    )

@@ -2,6 +2,7 @@
 
 Menus, forms, footers and scripts are left out. A page that says an error or asks for a login is no article.
 """
+
 from __future__ import annotations
 
 import email
@@ -19,14 +20,69 @@ from rag.reading.refusing import Unreadable, refuse_error_page
 from rag.text import fold
 from rag.types import Block, Document
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,30})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{2,30})", re.I)
-_DROPPED = {"script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "canvas", "form", "button", "select", "input", "textarea",
-            "nav", "aside", "footer", "dialog", "audio", "video", "map", "head", "math"}
-_SIDE = re.compile(r"(?:^|[-_\s])(?:nav|navbar|menu|sidebar|breadcrumbs?|crumbs?|footer|foot|copyright|comments?|share|sharing|social|related|recommend|hot|rank|pager|"
-                   r"pagination|toolbar|login|signin|popup|modal|cookie|banner|advert|ads?|qrcode|search|tags?|toplink|skip|hidden)(?:$|[-_\s\d])", re.I)
-_BLOCKS = {"p", "div", "section", "article", "main", "blockquote", "pre", "figure", "figcaption", "dl", "dt", "dd", "center", "address", "body", "header",
-           "hgroup", "details", "summary", "fieldset", "td", "th", "tr", "tbody", "li"}
+_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,30})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{2,30})",
+    re.I,
+)
+_DROPPED = {
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "iframe",
+    "object",
+    "embed",
+    "svg",
+    "canvas",
+    "form",
+    "button",
+    "select",
+    "input",
+    "textarea",
+    "nav",
+    "aside",
+    "footer",
+    "dialog",
+    "audio",
+    "video",
+    "map",
+    "head",
+    "math",
+}
+_SIDE = re.compile(
+    r"(?:^|[-_\s])(?:nav|navbar|menu|sidebar|breadcrumbs?|crumbs?|footer|foot|copyright|comments?|share|sharing|social|related|recommend|hot|rank|pager|"
+    r"pagination|toolbar|login|signin|popup|modal|cookie|banner|advert|ads?|qrcode|search|tags?|toplink|skip|hidden)(?:$|[-_\s\d])",
+    re.I,
+)
+_BLOCKS = {
+    "p",
+    "div",
+    "section",
+    "article",
+    "main",
+    "blockquote",
+    "pre",
+    "figure",
+    "figcaption",
+    "dl",
+    "dt",
+    "dd",
+    "center",
+    "address",
+    "body",
+    "header",
+    "hgroup",
+    "details",
+    "summary",
+    "fieldset",
+    "td",
+    "th",
+    "tr",
+    "tbody",
+    "li",
+}
 _HEADINGS = {f"h{n}": n for n in range(1, 7)}
+
 
 def read_html(path: Path, source: str) -> Document:
     """Errors: Unreadable."""
@@ -49,7 +105,9 @@ def read_mhtml(path: Path, source: str) -> Document:
             payload = part.get_payload(decode=True)
             if isinstance(payload, bytes) and payload.strip():
                 text, encoding = decode(payload, part.get_content_charset())
-                return replace(from_html(text, source), format="mhtml", sha256=hashlib.sha256(data).hexdigest(), encoding=encoding)
+                return replace(
+                    from_html(text, source), format="mhtml", sha256=hashlib.sha256(data).hexdigest(), encoding=encoding
+                )
     raise Unreadable("empty")
 
 
@@ -59,7 +117,9 @@ def from_html(text: str, source: str) -> Document:
 
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     try:
-        root = html.document_fromstring(text, parser=html.HTMLParser(encoding=None, huge_tree=False, remove_comments=True, remove_pis=True))
+        root = html.document_fromstring(
+            text, parser=html.HTMLParser(encoding=None, huge_tree=False, remove_comments=True, remove_pis=True)
+        )
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise Unreadable("empty") from error
     meta = _meta(root)
@@ -74,10 +134,24 @@ def from_html(text: str, source: str) -> Document:
     refuse_error_page("\n".join([title or "", *(b.text for b in blocks)]))
     head = "\n".join(b.text for b in blocks[:6] if len(b.text) < 120)
     author = meta.get("author") or _said(r"(?:作者|记者|撰文|编辑|责任编辑)\s*[:：]\s*([\u4e00-\u9fff·]{2,10})", head)
-    date = iso_day(meta.get("date")) or iso_day(_said(r"(?:发布|发表|更新)?(?:时间|日期)\s*[:：]?\s*(\d{4}\s*[-年/.]\s*\d{1,2}\s*[-月/.]\s*\d{1,2})", head)) or iso_day(
-        _said(r"^\s*(\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}日?)(?:\s+\d{1,2}:\d{2}|\s*$|\s+来源)", head))
-    return Document(source=source, format="html", sha256="", blocks=tuple(blocks), characters=sum(len(b.text) for b in blocks), title=title,
-                    author=author, date=date, column=meta.get("column"))
+    date = (
+        iso_day(meta.get("date"))
+        or iso_day(
+            _said(r"(?:发布|发表|更新)?(?:时间|日期)\s*[:：]?\s*(\d{4}\s*[-年/.]\s*\d{1,2}\s*[-月/.]\s*\d{1,2})", head)
+        )
+        or iso_day(_said(r"^\s*(\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}日?)(?:\s+\d{1,2}:\d{2}|\s*$|\s+来源)", head))
+    )
+    return Document(
+        source=source,
+        format="html",
+        sha256="",
+        blocks=tuple(blocks),
+        characters=sum(len(b.text) for b in blocks),
+        title=title,
+        author=author,
+        date=date,
+        column=meta.get("column"),
+    )
 
 
 def _said(pattern: str, text: str) -> str | None:
@@ -87,9 +161,24 @@ def _said(pattern: str, text: str) -> str | None:
 
 def _meta(root: Any) -> dict[str, str]:
     """What the page says of itself in its <meta> elements."""
-    names = {"author": "author", "article:author": "author", "og:article:author": "author", "date": "date", "pubdate": "date", "publishdate": "date",
-             "article:published_time": "date", "og:release_date": "date", "publish_time": "date", "firstpublishedtime": "date", "dc.date": "date",
-             "og:title": "title", "articletitle": "title", "columnname": "column", "article:section": "column", "channel": "column"}
+    names = {
+        "author": "author",
+        "article:author": "author",
+        "og:article:author": "author",
+        "date": "date",
+        "pubdate": "date",
+        "publishdate": "date",
+        "article:published_time": "date",
+        "og:release_date": "date",
+        "publish_time": "date",
+        "firstpublishedtime": "date",
+        "dc.date": "date",
+        "og:title": "title",
+        "articletitle": "title",
+        "columnname": "column",
+        "article:section": "column",
+        "channel": "column",
+    }
     found: dict[str, str] = {}
     for element in root.iter("meta"):
         name = str(element.get("name") or element.get("property") or element.get("itemprop") or "").lower()
@@ -116,20 +205,33 @@ def _main(body: Any) -> Any:
     """The element that holds the page's text: <article>, <main>, or the smallest one with most of the text outside links."""
     for element in [e for e in body.iter() if isinstance(e.tag, str)]:
         label = f"{element.get('class') or ''} {element.get('id') or ''}"
-        gone = element.tag in _DROPPED or element.get("hidden") is not None or re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", element.get("style") or "")
-        side = element is not body and _SIDE.search(label) and element.tag not in ("article", "main", "body") and _prose(element) < 400
+        gone = (
+            element.tag in _DROPPED
+            or element.get("hidden") is not None
+            or re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", element.get("style") or "")
+        )
+        side = (
+            element is not body
+            and _SIDE.search(label)
+            and element.tag not in ("article", "main", "body")
+            and _prose(element) < 400
+        )
         if (gone or side) and element.getparent() is not None and element is not body:
             element.drop_tree()
     whole = _prose(body)
     for tag in ("article", "main"):
         found = max(body.iter(tag), key=_prose, default=None)
-        if found is not None and _prose(found) >= max(40, .4 * whole):
+        if found is not None and _prose(found) >= max(40, 0.4 * whole):
             return found
     best = body
     while True:
         inner = max((e for e in best if isinstance(e.tag, str)), key=_prose, default=None)
-        if inner is None or inner.tag in ("p", "table", "ul", "ol", "pre", "tbody") or _prose(inner) < .8 * max(1, _prose(best)) or any(
-                h.getparent() is best for level in _HEADINGS for h in best.iter(level)):
+        if (
+            inner is None
+            or inner.tag in ("p", "table", "ul", "ol", "pre", "tbody")
+            or _prose(inner) < 0.8 * max(1, _prose(best))
+            or any(h.getparent() is best for level in _HEADINGS for h in best.iter(level))
+        ):
             return best
         best = inner
 
@@ -155,7 +257,7 @@ def _blocks(main: Any) -> list[Block]:
         loose.clear()
 
     def walk(element: Any, depth: int) -> None:
-        if depth > 200:         # no writer nests so deep; lxml's own limit is 256
+        if depth > 200:  # no writer nests so deep; lxml's own limit is 256
             loose.append(_words(element))
             return
         tag = element.tag
@@ -171,10 +273,16 @@ def _blocks(main: Any) -> list[Block]:
             return
         if tag in ("ul", "ol"):
             flush()
-            items = [words for item in element.iter("li") if (words := _words(item)) and not any(p.tag == "li" for p in _parents(item, element))]
+            items = [
+                words
+                for item in element.iter("li")
+                if (words := _words(item)) and not any(p.tag == "li" for p in _parents(item, element))
+            ]
             if items:
                 number = tag == "ol"
-                blocks.append(Block("\n".join(f"{n}. {i}" if number else f"- {i}" for n, i in enumerate(items, 1)), "list"))
+                blocks.append(
+                    Block("\n".join(f"{n}. {i}" if number else f"- {i}" for n, i in enumerate(items, 1)), "list")
+                )
             return
         if tag == "figcaption":
             flush()
@@ -212,7 +320,11 @@ def _parents(element: Any, stop: Any) -> list[Any]:
 def _is_data(table: Any) -> bool:
     """A table of short cells; one that lays out a page has few and long ones."""
     cells = [len(_words(c)) for c in table.iter("td", "th")]
-    return len(cells) >= 4 and max(cells) <= 300 and next(table.iter("p", "h1", "h2", "h3", "table"), None) in (None, table)
+    return (
+        len(cells) >= 4
+        and max(cells) <= 300
+        and next(table.iter("p", "h1", "h2", "h3", "table"), None) in (None, table)
+    )
 
 
 def _table(table: Any) -> str:

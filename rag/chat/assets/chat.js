@@ -64,10 +64,29 @@
     set($("#bar .do-size"), "aria-label", word("size_" + (size + 1)));
     set($("#bar .do-drawer"), "aria-expanded", String(root.classList.contains("drawer")));
     for (const why of $$("#thread .do-why")) set(why, "aria-expanded", String(why.closest(".a").classList.contains("open")));
+    complain();
+    draft();
     supersede();
     markCurrent();
     follow();
   }
+  // Gradio tells in English, in a corner, that the server is gone or that something failed; the page says it in its bar.
+  function complain() {
+    const told = $(".toast-wrap [data-testid=toast-text]"), bar = $("#rag-net");
+    const words = !told ? "" : word(/connection|连接|連線/i.test(told.textContent) ? "offline" : "failed");
+    if (bar && bar.textContent !== words) bar.textContent = words;
+  }
+  // What is being written outlives a reload, which is what Gradio does once a lost server is back.
+  let restored = false;
+  function draft() {
+    if (busy()) forget("draft");
+    if (restored || !$("#question") || !window.ragSend) return;
+    restored = true;
+    const text = kept("draft");
+    if (text && !$("#question").value) fill(text);
+  }
+  function kept(name) { try { return sessionStorage.getItem("rag." + name); } catch (e) { return null; } }
+  function forget(name) { try { sessionStorage.removeItem("rag." + name); } catch (e) { /* nothing was kept */ } }
   // A retried answer stays until the new one begins; then its question and card make way.
   let again = false;
   function supersede() {
@@ -234,12 +253,12 @@
   }
 
   // ---------------------------------------------------------------- pressing
-  function put(text) {
+  function fill(text) {
     const box = $("#question");
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
     box.dispatchEvent(new Event("input", {bubbles: true}));
-    box.focus();
   }
+  function put(text) { fill(text); $("#question").focus(); }
   function lastQuestion(card) {
     const asked = $$("#thread .u");
     const before = asked.filter((u) => u.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING).pop();
@@ -315,6 +334,9 @@
     if (matchMedia(NARROW).matches && !at.closest("#side") && !at.closest("#drawer")) { close() || drawer(false); }
   });
   document.addEventListener("input", (event) => {
+    if (event.target.id === "question") {
+      try { sessionStorage.setItem("rag.draft", event.target.value); } catch (e) { /* a private window keeps nothing */ }
+    }
     if (event.target.id !== "in-conversations") return;
     const wanted = event.target.value.trim().toLowerCase();
     for (const row of $$("#drawer .ci")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
@@ -390,10 +412,12 @@
   // ---------------------------------------------------------------- beginning
   window.rag = {opened, word, dropZone};
   document.addEventListener("DOMContentLoaded", () => {
-    const told = document.createElement("div");
-    told.id = "rag-told";
-    told.setAttribute("role", "status");
-    document.body.append(told);
+    for (const [id, role] of [["rag-told", "status"], ["rag-net", "alert"]]) {
+      const line = document.createElement("div");
+      line.id = id;
+      line.setAttribute("role", role);
+      document.body.append(line);
+    }
     new MutationObserver(() => { supersede(); soon(); }).observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["class", "aria-live", "aria-label"]});
   });
 })();

@@ -3,6 +3,7 @@
 The one idea: what `el` and `raw` made is `Html`; every other string is text and is escaped when it meets a tag, so that
 nothing can be forgotten. In the thread only class, href, title, style, type survive Gradio's sanitiser.
 """
+
 from __future__ import annotations
 
 import re
@@ -24,8 +25,10 @@ class Html(str):
 # What HTML, Markdown, JavaScript templates or Handlebars would take for their own; as entities they are only seen.
 _SIGNS = {ord(c): f"&#{ord(c)};" for c in "&<>\"'*_[]`#|~\\${}"}
 # Marks that turn the direction of writing, and other control characters: nothing a reader should see the effect of.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f"
-                     r"\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f"
+    r"\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 _LINES = re.compile(r"[\r\n\u2028\u2029]+")
 
 
@@ -60,8 +63,13 @@ def dotted(parts: Iterable[str | None]) -> Html:
 
 def filled(words: str, **marked: Html) -> Html:
     """Words of the catalogue as text, with markup put where they say {name}."""
-    return Html("".join(marked[part[1:-1]] if part[1:-1] in marked and part[0] == "{" else esc(part)
-                        for part in re.split(r"(\{\w+\})", words) if part))
+    return Html(
+        "".join(
+            marked[part[1:-1]] if part[1:-1] in marked and part[0] == "{" else esc(part)
+            for part in re.split(r"(\{\w+\})", words)
+            if part
+        )
+    )
 
 
 def icon(name: str) -> Html:
@@ -85,6 +93,7 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 
 # ---------------------------------------------------------------- dates, numbers, names
+
 
 def day(say: Say, iso: str | None, *, weekday: bool = False) -> str:
     """2025-03-05 → 2025年3月5日 星期三; 2025-03 → 2025年3月; what is no date is given back as it is."""

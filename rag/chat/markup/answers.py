@@ -1,4 +1,5 @@
 """An exchange comes in, its card in the thread goes out: answer, refusal, two figures that disagree, or error."""
+
 from __future__ import annotations
 
 import re
@@ -25,9 +26,9 @@ from rag.chat.markup.troubles import trouble_card
 from rag.settings import MAX_QUESTION
 from rag.types import Citation, Hit, Nearest, Piece, Reply
 
-BEGINNING = 120     # characters shown of a question that is too long to be one
+BEGINNING = 120  # characters shown of a question that is too long to be one
 
-States = dict[int, str]     # citation number → "ok", "no"; a number that is not there is being checked
+States = dict[int, str]  # citation number → "ok", "no"; a number that is not there is being checked
 
 
 def question(text: str) -> Html:
@@ -40,6 +41,7 @@ def question(text: str) -> Html:
 
 
 # ---------------------------------------------------------------- sentences and their chips
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -67,7 +69,7 @@ def spoken(answer: str, known: Iterable[int] | None = None) -> list[list[Spoken]
             cited = tuple(dict.fromkeys(int(n) for n in re.findall(r"\d+", marks[1])))
             if numbers is not None and not numbers.issuperset(cited):
                 continue
-            pieces.append(Spoken(line[done:marks.start()].strip(), cited, marks[2]))
+            pieces.append(Spoken(line[done : marks.start()].strip(), cited, marks[2]))
             done = marks.end()
         if line[done:].strip():
             pieces.append(Spoken(line[done:].strip()))
@@ -79,8 +81,15 @@ def chip(say: Say, href: str, n: int, state: str) -> Html:
     """A citation as a small button; `state`: ok, no, wait. Its sign is the stylesheet's: copying leaves it out."""
     said = say(f"chat.chip_{state}")
     comma = say("chat.comma")
-    return el("a", el("span", say("chat.source"), css="sr"), str(n), el("span", comma + said, css="sr"),
-              css=f"cite {state}", href=Html(f"#{href}"), title=say("chat.source_n", n=n) + comma + said)
+    return el(
+        "a",
+        el("span", say("chat.source"), css="sr"),
+        str(n),
+        el("span", comma + said, css="sr"),
+        css=f"cite {state}",
+        href=Html(f"#{href}"),
+        title=say("chat.source_n", n=n) + comma + said,
+    )
 
 
 def _bold(text: str, short: str | None, start: int, end: int) -> Html:
@@ -102,8 +111,9 @@ def sentence(say: Say, exchange: int, one: Spoken, states: States, short: str | 
     return el("span", _bold(one.text, short, 0, cut), glued, css="st")
 
 
-def prose(say: Say, exchange: int, answer: str, states: States | None, short: str | None = None,
-          after: Html | None = None) -> Html:
+def prose(
+    say: Say, exchange: int, answer: str, states: States | None, short: str | None = None, after: Html | None = None
+) -> Html:
     """The answer in paragraphs: its first sentence leads, the others go in twos. `states` None: not checked yet."""
     lines = spoken(answer, states)
     holder = next((p for line in lines for p in line if short and short in p.text), None)
@@ -112,7 +122,7 @@ def prose(say: Say, exchange: int, answer: str, states: States | None, short: st
         shown = [sentence(say, exchange, p, states or {}, short if p is holder else None) for p in line]
         if not blocks:
             blocks, shown = [shown[:1]], shown[1:]
-        blocks += [shown[i:i + 2] for i in range(0, len(shown), 2)] if len(lines) == 1 else [shown]
+        blocks += [shown[i : i + 2] for i in range(0, len(shown), 2)] if len(lines) == 1 else [shown]
     blocks = [block for block in blocks if block]
     if after is not None:
         blocks = [*blocks[:-1], [*(blocks[-1] if blocks else []), after]]
@@ -120,6 +130,7 @@ def prose(say: Say, exchange: int, answer: str, states: States | None, short: st
 
 
 # ---------------------------------------------------------------- the cards
+
 
 def _who(say: Say, *facts: str) -> Html:
     return el("div", el("i", css="stamp"), el("b", say("chat.name")), el("span", dotted(facts)), css="who")
@@ -138,8 +149,13 @@ def writing(say: Say, exchange: int, piece: Piece, engine: str | None, waited: f
     rows = [el("li", words, css="d" if i < now else "n" if i == now else "w") for i, words in enumerate(steps)]
     body = prose(say, exchange, piece.text, None, after=el("span", css="caret"))
     waiting = say("chat.waited", s=int(waited)) if waited >= 1 else ""
-    return _card(_who(say, engine_name(say, engine), waiting), el("ol", *rows, css="steps"), el("div", body, css="ans"),
-                 el("p", el("span", say("chat.unchecked")), css="legend"), busy=True)
+    return _card(
+        _who(say, engine_name(say, engine), waiting),
+        el("ol", *rows, css="steps"),
+        el("div", body, css="ans"),
+        el("p", el("span", say("chat.unchecked")), css="legend"),
+        busy=True,
+    )
 
 
 def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html:
@@ -160,8 +176,13 @@ def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html
         el("h2", say("chat.conflict")) if figures else None,
         el("div", body or el("p", say("chat.nothing_written"), css="lead"), css="ans"),
         el("p", say("chat.stopped"), css="stopped") if reply.stopped else None,
-        figures, _legend(say, reply.citations), _actions(say, exchange, last), _why(say, number, exchange),
-        _to_copy(say, exchange, reply), css="conf" if figures else "")
+        figures,
+        _legend(say, reply.citations),
+        _actions(say, exchange, last),
+        _why(say, number, exchange),
+        _to_copy(say, exchange, reply),
+        css="conf" if figures else "",
+    )
 
 
 def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
@@ -178,17 +199,24 @@ def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
     else:
         head = el("h2", reply.answer)
     rows = [_near(say, link(number, NEAREST + i), one) for i, one in enumerate(near, 1)]
-    return _card(_who(say, say("chat.engine_none"), seconds(say, reply), searched), head,
-                 el("p", told) if told else None, el("ol", *rows, css="near") if rows else None,
-                 _actions(say, exchange, last=False, refused=True), _why(say, number, exchange),
-                 _to_copy(say, exchange, reply), css="none")
+    return _card(
+        _who(say, say("chat.engine_none"), seconds(say, reply), searched),
+        head,
+        el("p", told) if told else None,
+        el("ol", *rows, css="near") if rows else None,
+        _actions(say, exchange, last=False, refused=True),
+        _why(say, number, exchange),
+        _to_copy(say, exchange, reply),
+        css="none",
+    )
 
 
 def _near(say: Say, target: str, near: Nearest) -> Html:
     title = near.title or near.source
     has = say("chat.has", words=_quoted(say, near.has)) if near.has else ""
     lacks = say("chat.lacks", words=_quoted(say, near.lacks)) if near.lacks else ""
-    printed = " ".join(p for p in (paper(say, near.source), near.date) if p)
+    named = paper(say, near.source)
+    printed = " ".join(p for p in (near.source if named == say("chat.panel.paper") else named, near.date) if p)
     words = say("chat.comma").join(p for p in (has, lacks) if p)
     opening = button(f"to {target}", "file", say("chat.open"), title=say("chat.open_named", title=title))
     return el("li", el("b", title), el("small", dotted((printed, words))), opening)
@@ -209,12 +237,21 @@ def _legend(say: Say, citations: Sequence[Citation]) -> Html | None:
 
 
 def _actions(say: Say, exchange: Exchange, last: bool, refused: bool = False) -> Html:
-    again = button("ghost do-reword", "redo", say("chat.reword")) if refused else (
-        button("ghost do-retry", "redo", say("chat.retry")) if last else None)
+    again = (
+        button("ghost do-reword", "redo", say("chat.reword"))
+        if refused
+        else (button("ghost do-retry", "redo", say("chat.retry")) if last else None)
+    )
     words = say("chat.how_found" if refused else "chat.why")
     why = button("ghost why do-why", "why", words) if exchange.found else None
-    return el("div", button("ghost do-copy", "copy", say("chat.copy")), again,
-              None if refused else button("ghost do-say", "say", say("chat.say")), why, css="acts")
+    return el(
+        "div",
+        button("ghost do-copy", "copy", say("chat.copy")),
+        again,
+        None if refused else button("ghost do-say", "say", say("chat.say")),
+        why,
+        css="acts",
+    )
 
 
 def _to_copy(say: Say, exchange: Exchange, reply: Reply) -> Html:
@@ -230,12 +267,15 @@ def _to_copy(say: Say, exchange: Exchange, reply: Reply) -> Html:
 
 # ---------------------------------------------------------------- why these, and what disagrees
 
+
 def _why(say: Say, number: int, exchange: Exchange) -> Html | None:
     """How the articles were found: their words that match, and three bars."""
     if not exchange.found:
         return None
-    rows = [el("li", _hit(say, link(number, LOOKED_AT + i), i, hit), _bars(say, hit, exchange.found))
-            for i, hit in enumerate(exchange.found, 1)]
+    rows = [
+        el("li", _hit(say, link(number, LOOKED_AT + i), i, hit), _bars(say, hit, exchange.found))
+        for i, hit in enumerate(exchange.found, 1)
+    ]
     told = say("chat.why_told", n=f"{exchange.searched:,}", k=len(exchange.found))
     return el("div", el("p", told), el("ol", *rows, css="hits"), el("p", say("chat.why_bars"), css="xs"), css="whybox")
 
@@ -249,13 +289,19 @@ def _hit(say: Say, target: str, place: int, hit: Hit) -> Html:
 def _bars(say: Say, hit: Hit, among: Sequence[Hit]) -> Html:
     """Words are shown as a share of the best among those shown, because their score has no upper end."""
     best = max((h.why.lexical or 0.0 for h in among), default=0.0)
-    scores = (("words", (hit.why.lexical or 0.0) / best if best else 0.0), ("meaning", hit.why.vector or 0.0),
-              ("total", hit.score if hit.why.rerank is None else hit.why.rerank))
+    scores = (
+        ("words", (hit.why.lexical or 0.0) / best if best else 0.0),
+        ("meaning", hit.why.vector or 0.0),
+        ("total", hit.score if hit.why.rerank is None else hit.why.rerank),
+    )
     parts: list[Html] = []
     for name, score in scores:
         score = min(1.0, max(0.0, score))
-        parts += [el("span", say(f"chat.bar_{name}")), el("span", el("i", style=f"width:{score:.0%}"), css="bar"),
-                  el("b", f"{score:.2f}")]
+        parts += [
+            el("span", say(f"chat.bar_{name}")),
+            el("span", el("i", style=f"width:{score:.0%}"), css="bar"),
+            el("b", f"{score:.2f}"),
+        ]
     return el("div", *parts, css="sc")
 
 
@@ -265,10 +311,10 @@ def _matched(hit: Hit, width: int = 72) -> Html:
     pattern = re.compile("|".join(map(re.escape, words)) if words else r"(?!)")
     first = pattern.search(hit.text)
     start = max(0, (first.start() if first else 0) - width // 4)
-    text, done = hit.text[start:start + width], 0
+    text, done = hit.text[start : start + width], 0
     shown: list[Html] = []
     for word in pattern.finditer(text):
-        shown += [esc(text[done:word.start()]), el("mark", word[0])]
+        shown += [esc(text[done : word.start()]), el("mark", word[0])]
         done = word.end()
     return raw(*shown, esc(text[done:]))
 

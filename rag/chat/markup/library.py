@@ -1,4 +1,5 @@
 """The library and what became of files come in, the parts of the library tab go out."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,8 +14,13 @@ FILES_AT_ONCE, MEGABYTES = 50, 100
 
 def head(say: Say, state: LibraryState, trouble: Error | None = None) -> Html:
     """How much there is; how far search by meaning lags behind; why it can't be made, where it can't."""
-    facts = dotted((say("chat.lib.articles", n=f"{state.articles:,}"), say("chat.lib.files", n=f"{state.documents:,}"),
-                    say("chat.updated", moment=moment(say, state.updated)) if state.updated else ""))
+    facts = dotted(
+        (
+            say("chat.lib.articles", n=f"{state.articles:,}"),
+            say("chat.lib.files", n=f"{state.documents:,}"),
+            say("chat.updated", moment=moment(say, state.updated)) if state.updated else "",
+        )
+    )
     late = None
     if trouble is not None:
         late = el("p", icon("warn"), f"{trouble.what} {trouble.remedy}", css="late w")
@@ -27,10 +33,19 @@ def drop_zone(say: Say) -> Html:
     told = say("chat.lib.drop_told", n=FILES_AT_ONCE, mb=MEGABYTES)
     words = el("div", el("b", say("chat.lib.drop")), el("small", told))
     choose = say("chat.lib.choose")
-    return raw(el("div", icon("tray"), words, el("label", choose, css="btn pri", for_="files"),
-                  el("input", css="sr", id="files", type="file", multiple=True, aria_label=choose), css="drop",
-                  data_most=str(FILES_AT_ONCE), data_bytes=str(MEGABYTES * 1_000_000)),
-               el("p", css="sending", role="status"))
+    return raw(
+        el(
+            "div",
+            icon("tray"),
+            words,
+            el("label", choose, css="btn pri", for_="files"),
+            el("input", css="sr", id="files", type="file", multiple=True, aria_label=choose),
+            css="drop",
+            data_most=str(FILES_AT_ONCE),
+            data_bytes=str(MEGABYTES * 1_000_000),
+        ),
+        el("p", css="sending", role="status"),
+    )
 
 
 def working(say: Say, steps: Sequence[Progress], total: int) -> Html:
@@ -39,29 +54,46 @@ def working(say: Say, steps: Sequence[Progress], total: int) -> Html:
     for step in steps:
         share = str(100 * step.done // step.total if step.total else 0)
         name = say(f"chat.lib.stage_{step.stage}")
-        bar = el("span", el("i", style=f"width:{share}%"), css="pb", role="progressbar", aria_label=name,
-                 aria_valuenow=share, aria_valuemin="0", aria_valuemax="100")
+        bar = el(
+            "span",
+            el("i", style=f"width:{share}%"),
+            css="pb",
+            role="progressbar",
+            aria_label=name,
+            aria_valuenow=share,
+            aria_valuemin="0",
+            aria_valuemax="100",
+        )
         words = say("chat.lib.of", done=step.done, total=step.total) if step.total else ""
         rows.append(el("li", el("span", dotted((name, step.name)), css="nm"), bar, el("span", words, css="s")))
-    return el("section", el("h2", say("chat.lib.working"), " ", el("small", say("chat.lib.files_given", n=total))),
-              el("ul", *rows, css="fl"), css="card sec")
+    return el(
+        "section",
+        el("h2", say("chat.lib.working"), " ", el("small", say("chat.lib.files_given", n=total))),
+        el("ul", *rows, css="fl"),
+        css="card sec",
+    )
 
 
-_STATUS = {"added": "", "replaced": "", "unchanged": "w", "refused": "b"}   # its sign: ✓ ! ✕
+_STATUS = {"added": "", "replaced": "", "unchanged": "w", "refused": "b"}  # its sign: ✓ ! ✕
 
 
 def receipts(say: Say, rows: Sequence[Receipt]) -> Html:
     """One row a file: what went in, or why it did not."""
-    names = [el("th", say(f"chat.lib.{key}"), css="r" if key in ("piece", "page", "length") else "")
-             for key in ("file", "piece", "page", "length", "status", "reason")]
+    names = [
+        el("th", say(f"chat.lib.{key}"), css="r" if key in ("piece", "page", "length") else "")
+        for key in ("file", "piece", "page", "length", "status", "reason")
+    ]
     body = [el("tr", *_cells(say, r)) for r in rows]
     went = sum(r.articles for r in rows if r.status in ("added", "replaced"))
     refused = sum(r.status == "refused" for r in rows)
     told = dotted((say("chat.lib.went_in", n=went), say("chat.lib.not_in", n=refused) if refused else ""))
     table = el("table", el("thead", el("tr", *names)), el("tbody", *body), css="stack rcp")
-    return el("section", el("h2", say("chat.lib.receipts"), " ", el("small", told)),
-              el("div", table, css="tw", tabindex="0", role="region", aria_label=say("chat.lib.receipts_label")),
-              css="card sec")
+    return el(
+        "section",
+        el("h2", say("chat.lib.receipts"), " ", el("small", told)),
+        el("div", table, css="tw", tabindex="0", role="region", aria_label=say("chat.lib.receipts_label")),
+        css="card sec",
+    )
 
 
 def _cells(say: Say, r: Receipt) -> list[Html]:
@@ -91,9 +123,18 @@ def shelf(say: Say, articles: Sequence[Article], chosen: str, more: bool) -> Htm
 
 def _row(say: Say, a: Article, on: bool) -> Html:
     facts = dotted((a.column, day(say, a.date), a.source))
-    return el("li", el("button", el("b", a.title or a.text[:24]), el("small", facts), type="button",
-                       css="q on do-choose" if on else "q do-choose", data_article=a.article_id,
-                       aria_pressed="true" if on else "false"))
+    return el(
+        "li",
+        el(
+            "button",
+            el("b", a.title or a.text[:24]),
+            el("small", facts),
+            type="button",
+            css="q on do-choose" if on else "q do-choose",
+            data_article=a.article_id,
+            aria_pressed="true" if on else "false",
+        ),
+    )
 
 
 def preview(say: Say, article: Article | None) -> Html:
@@ -101,9 +142,20 @@ def preview(say: Say, article: Article | None) -> Html:
     if article is None:
         return el("section", bar, el("p", say("chat.lib.preview_none"), css="note"), css="card pre")
     # the first press asks, the second removes
-    remove = button("do-remove", "trash", say("chat.lib.remove"), data_article=article.article_id,
-                    data_sure=say("chat.lib.remove_sure"))
+    remove = button(
+        "do-remove",
+        "trash",
+        say("chat.lib.remove"),
+        data_article=article.article_id,
+        data_sure=say("chat.lib.remove_sure"),
+    )
     cutting, _ = clipping(say, article)
     text = el("div", cutting, css="bd", tabindex="0", role="region", aria_label=say("chat.panel.text"))
-    return el("section", bar, text, el("div", remove, el("span", article.source, css="muted sm"), css="ft"),
-              css="card pre", aria_label=say("chat.lib.preview"))
+    return el(
+        "section",
+        bar,
+        text,
+        el("div", remove, el("span", article.source, css="muted sm"), css="ft"),
+        css="card pre",
+        aria_label=say("chat.lib.preview"),
+    )

@@ -1,4 +1,5 @@
 """The frame of the page comes out: its bar, the first page, the list of conversations."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,23 @@ def header(say: Say, language: str, words: Mapping[str, str]) -> Html:
     """`words`: what the page's script says; it reads them from the bar's attributes."""
     told = {f"data_{key}": text for key, text in words.items()}
     return el(
-        "header", el("a", say("chat.skip"), css="skip", href="#question"),
+        "header",
+        el("a", say("chat.skip"), css="skip", href="#question"),
         icon_button("ghost only-p do-drawer", "menu", say("chat.conversations_open")),
         el("i", css="stamp", aria_hidden="true"),
         el("h1", el("b", say("chat.brand")), el("span", say("chat.house"), css="s")),
-        el("div", button("ghost no-p do-drawer", "menu", say("chat.conversations")),
-           button("ghost no-p do-new", "plus", say("chat.new")),
-           el("button", el("span", say("chat.size"), css="zi"), css="btn ghost do-size", type="button"),
-           icon_button("ghost do-theme", "moon", say("chat.to_dark"), title=say("chat.theme")), css="tools"),
-        css="hdr", lang=language, **told)
+        el(
+            "div",
+            button("ghost no-p do-drawer", "menu", say("chat.conversations")),
+            button("ghost no-p do-new", "plus", say("chat.new")),
+            el("button", el("span", say("chat.size"), css="zi"), css="btn ghost do-size", type="button"),
+            icon_button("ghost do-theme", "moon", say("chat.to_dark"), title=say("chat.theme")),
+            css="tools",
+        ),
+        css="hdr",
+        lang=language,
+        **told,
+    )
 
 
 def greeting(say: Say, state: LibraryState, examples: Sequence[tuple[str, str]], newest: Sequence[Article]) -> Html:
@@ -30,18 +39,42 @@ def greeting(say: Say, state: LibraryState, examples: Sequence[tuple[str, str]],
     count = filled(say("chat.count"), n=el("b", f"{state.articles:,}"))
     mast = el(
         "section",
-        el("div", el("span", count), el("span", dotted(papers[:3] or state.columns[:3]), css="no-p"),
-           el("span", say("chat.updated", moment=moment(say, state.updated))) if state.updated else None, css="rule"),
+        el(
+            "div",
+            el("span", count),
+            el("span", dotted(papers[:3] or state.columns[:3]), css="no-p"),
+            el("span", say("chat.updated", moment=moment(say, state.updated))) if state.updated else None,
+            css="rule",
+        ),
         el("h2", say("chat.slogan_1"), el("em", say("chat.slogan_2"))),
-        el("p", say("chat.promise_1"), el("br"), say("chat.promise_2")), css="mast")
+        el("p", say("chat.promise_1"), el("br"), say("chat.promise_2")),
+        css="mast",
+    )
     if not state.articles:
         return raw(mast, empty_library(say))
-    asks = [el("button", el("small", column), el("span", asked), css="ex do-ask", type="button")
-            for column, asked in examples]
-    recent = [el("li", el("button", el("small", day(say, a.date) or a.column or ""), a.title or a.text[:24],
-                          css="do-article", type="button", data_article=a.article_id)) for a in newest]
-    return raw(mast, _under(say("chat.examples"), el("div", *asks, css="exs"), asks),
-               _under(say("chat.newest"), el("ul", *recent, css="rec"), recent))
+    asks = [
+        el("button", el("small", column), el("span", asked), css="ex do-ask", type="button")
+        for column, asked in examples
+    ]
+    recent = [
+        el(
+            "li",
+            el(
+                "button",
+                el("small", day(say, a.date) or a.column or ""),
+                a.title or a.text[:24],
+                css="do-article",
+                type="button",
+                data_article=a.article_id,
+            ),
+        )
+        for a in newest
+    ]
+    return raw(
+        mast,
+        _under(say("chat.examples"), el("div", *asks, css="exs"), asks),
+        _under(say("chat.newest"), el("ul", *recent, css="rec"), recent),
+    )
 
 
 def _under(hint: str, part: Html, rows: Sequence[Html]) -> Html:
@@ -52,19 +85,45 @@ def conversations(say: Say, current: Conversation, others: Sequence[Conversation
     """The drawer: newest first, each opened or deleted by its key."""
     said = [*((current,) if current.exchanges else ()), *others]
     rows = [_row(say, c, c.key == current.key) for c in said]
-    search = el("div", icon("find"), el("label", say("chat.find"), css="sr", for_="in-conversations"),
-                el("input", id="in-conversations", placeholder=say("chat.find"), autocomplete="off"), css="srch")
+    search = el(
+        "div",
+        icon("find"),
+        el("label", say("chat.find"), css="sr", for_="in-conversations"),
+        el("input", id="in-conversations", placeholder=say("chat.find"), autocomplete="off"),
+        css="srch",
+    )
     return el(
-        "div", el("div", button("pri do-new", "plus", say("chat.new")),
-                  icon_button("do-drawer", "x", say("chat.drawer_close")), css="top"), search,
-        el("div", *rows, None if rows else el("p", say("chat.no_conversation"), css="note"),
-           el("p", say("chat.only_here"), css="note"), css="dlist"),
-        css="drawer", role="navigation", aria_label=say("chat.conversations_list"))
+        "div",
+        el(
+            "div",
+            button("pri do-new", "plus", say("chat.new")),
+            icon_button("do-drawer", "x", say("chat.drawer_close")),
+            css="top",
+        ),
+        search,
+        el(
+            "div",
+            *rows,
+            None if rows else el("p", say("chat.no_conversation"), css="note"),
+            el("p", say("chat.only_here"), css="note"),
+            css="dlist",
+        ),
+        css="drawer",
+        role="navigation",
+        aria_label=say("chat.conversations_list"),
+    )
 
 
 def _row(say: Say, c: Conversation, on: bool) -> Html:
     facts = dotted((moment(say, c.at), say("chat.questions", n=len(c.exchanges))))
-    opening = el("button", c.title[:60], el("small", facts), css="do-open", type="button", data_key=c.key,
-                 aria_current="true" if on else None)
+    opening = el(
+        "button",
+        c.title[:60],
+        el("small", facts),
+        css="do-open",
+        type="button",
+        data_key=c.key,
+        aria_current="true" if on else None,
+    )
     dropping = icon_button("ghost do-drop", "trash", say("chat.drop_named", title=c.title[:30]), data_key=c.key)
     return el("div", opening, dropping, css="ci on" if on else "ci")

@@ -1,4 +1,5 @@
 """An article comes in, the newspaper clipping beside the chat goes out, at the words that were cited."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,27 +21,32 @@ from rag.chat.markup import (
 )
 from rag.types import Article, Section
 
-SHORT = 240     # characters: an article up to here is shown whole, a longer one around what was cited
-ROOM = 330      # characters that stand in the panel under the headline without scrolling
+SHORT = 240  # characters: an article up to here is shown whole, a longer one around what was cited
+ROOM = 330  # characters that stand in the panel under the headline without scrolling
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the reader is among the citations of an answer."""
 
-    number: int             # of the source, as its chip shows it
-    at: int                 # this citation is the first, second… of `of`
+    number: int  # of the source, as its chip shows it
+    at: int  # this citation is the first, second… of `of`
     of: int
-    before: str = ""        # link to the one before, "" for none
+    before: str = ""  # link to the one before, "" for none
     after: str = ""
 
 
-def panel(say: Say, article: Article, reference: str, quoted: tuple[int, int] | None = None,
-          place: Place | None = None) -> Html:
+def panel(
+    say: Say, article: Article, reference: str, quoted: tuple[int, int] | None = None, place: Place | None = None
+) -> Html:
     """The panel: its bar, the clipping, how to cite it. `quoted` counts in the article's text."""
     cutting, cut = clipping(say, article, quoted)
-    meta = el("div", el("div", el("h3", say("chat.panel.reference")), el("p", reference, css="gb")),
-              el("div", say("chat.panel.file"), " ", el("span", article.source, css="tn"), css="muted"), css="meta")
+    meta = el(
+        "div",
+        el("div", el("h3", say("chat.panel.reference")), el("p", reference, css="gb")),
+        el("div", say("chat.panel.file"), " ", el("span", article.source, css="tn"), css="muted"),
+        css="meta",
+    )
     whole = button("do-whole", "file", say("chat.panel.whole")) if cut else None
     foot = el("div", whole, button("pri do-cite", "copy", say("chat.panel.copy")), css="sfoot")
     return _side(say, place, raw(cutting, meta), foot)
@@ -49,26 +55,55 @@ def panel(say: Say, article: Article, reference: str, quoted: tuple[int, int] | 
 def missing(say: Say, title: str, quote: str, place: Place | None) -> Html:
     """In place of an article that is no longer in the library: what was cited of it is still shown."""
     kept = el("div", el("p", quote), css="txt") if quote else None
-    return _side(say, place, el("div", el("div", el("h3", title, css="headline"),
-                                          el("p", say("chat.panel.gone"), css="by"), kept, css="clip-w"), css="clip"))
+    return _side(
+        say,
+        place,
+        el(
+            "div",
+            el("div", el("h3", title, css="headline"), el("p", say("chat.panel.gone"), css="by"), kept, css="clip-w"),
+            css="clip",
+        ),
+    )
 
 
 def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None) -> Html:
     head = [esc(say("chat.panel.article"))]
     steps: list[Html] = []
     if place is not None:
-        head = [esc(say("chat.source_n", n=place.number)),
-                el("span", f' · {say("chat.panel.place", i=place.at, n=place.of)}', css="muted")]
+        head = [
+            esc(say("chat.source_n", n=place.number)),
+            el("span", f" · {say('chat.panel.place', i=place.at, n=place.of)}", css="muted"),
+        ]
         for way, to in (("prev", place.before), ("next", place.after)):
             words = say(f"chat.panel.{way}")
-            steps.append(el("button", icon(way), el("span", words, css="lbl"), css="btn ghost do-step", type="button",
-                            data_cite=to, disabled=not to, aria_label=words))
+            steps.append(
+                el(
+                    "button",
+                    icon(way),
+                    el("span", words, css="lbl"),
+                    css="btn ghost do-step",
+                    type="button",
+                    data_cite=to,
+                    disabled=not to,
+                    aria_label=words,
+                )
+            )
     return el(
-        "section", el("div", el("i"), css="grab"),
-        el("div", el("h2", *head, tabindex="-1"), *steps, icon_button("ghost do-close", "x", say("chat.panel.close")),
-           css="sbar"),
-        el("div", body, css="sbody", tabindex="0", role="region", aria_label=say("chat.panel.text")), foot,
-        css="side", role="complementary", aria_label=say("chat.panel.label"))
+        "section",
+        el("div", el("i"), css="grab"),
+        el(
+            "div",
+            el("h2", *head, tabindex="-1"),
+            *steps,
+            icon_button("ghost do-close", "x", say("chat.panel.close")),
+            css="sbar",
+        ),
+        el("div", body, css="sbody", tabindex="0", role="region", aria_label=say("chat.panel.text")),
+        foot,
+        css="side",
+        role="complementary",
+        aria_label=say("chat.panel.label"),
+    )
 
 
 def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) -> tuple[Html, bool]:
@@ -86,15 +121,27 @@ def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) 
         body.append(el("p", _marked(article.text, a, b, quoted), css=css))
     if after:
         body.append(el("p", say("chat.panel.left_out", n=after), css="cut"))
-    by = dotted((say("chat.panel.by", author=article.author) if article.author else "",
-                 say("chat.panel.length", n=f"{len(article.text):,}"),
-                 say("chat.panel.cut_note", n=before) if before else ""))
+    by = dotted(
+        (
+            say("chat.panel.by", author=article.author) if article.author else "",
+            say("chat.panel.length", n=f"{len(article.text):,}"),
+            say("chat.panel.cut_note", n=before) if before else "",
+        )
+    )
     when = dotted((day(say, article.date, weekday=True), page_of(say, article.page)))
-    return el("div", el(
-        "div", el("div", el("b", paper(say, article.source)), el("span", when), css="np"),
-        el("span", article.column, css="col-h") if article.column else None,
-        el("h3", article.title or article.text[:24], css="headline"), el("p", by, css="by"),
-        el("div", *body, css="txt"), css="clip-w"), css="clip"), bool(before or after)
+    return el(
+        "div",
+        el(
+            "div",
+            el("div", el("b", paper(say, article.source)), el("span", when), css="np"),
+            el("span", article.column, css="col-h") if article.column else None,
+            el("h3", article.title or article.text[:24], css="headline"),
+            el("p", by, css="by"),
+            el("div", *body, css="txt"),
+            css="clip-w",
+        ),
+        css="clip",
+    ), bool(before or after)
 
 
 def _shown(spans: list[tuple[int, int]], near: set[int]) -> tuple[int, int]:

@@ -1,0 +1,225 @@
+"""The tab where readers ask: what stands in it, and which event goes to which method of `Reader`.
+
+No `from __future__ import annotations`: Gradio finds `EventData` and `Request` parameters by their evaluated annotations.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rag.chat import reader as reading
+from rag.chat.blocks import AT_HAND, IN_TURN, detail, gr, html, opened_page
+from rag.chat.conversation import Kept, Trouble
+from rag.chat.markup import Say, el, pages
+from rag.chat.markup.troubles import trouble_card
+from rag.chat.reader import Reader, Runs
+from rag.errors import Error
+from rag.types import Filter
+
+MOST_SOURCES = 300  # offered in the filter; others can be typed
+
+
+def parts(words: Say) -> dict[str, Any]:
+    stands: dict[str, Any] = {}
+    with gr.Row(elem_id="chat"):
+        stands["drawer"] = html(elem_id="drawer")
+        with gr.Column(elem_id="col"):
+            with gr.Column(elem_id="thread"):
+                stands["greeting"] = html(elem_id="greeting")
+                stands["log"] = gr.Chatbot(
+                    elem_id="log",
+                    layout="bubble",
+                    buttons=[],
+                    feedback_options=None,
+                    show_label=False,
+                    container=False,
+                    allow_tags=False,
+                    latex_delimiters=[],
+                    line_breaks=False,
+                    group_consecutive_messages=False,
+                    height=None,
+                    autoscroll=False,
+                    label=words("chat.js.log"),
+                )
+                # The exchange that is being written stands apart: at each step Gradio copies the whole value of every
+                # component that the running event puts out, and a thread of 60 exchanges among them could not keep up.
+                stands["now"] = html(elem_id="now")
+            with gr.Column(elem_id="dock"):
+                stands["box"] = gr.Textbox(
+                    elem_id="box",
+                    lines=1,
+                    max_lines=5,
+                    label=words("chat.label"),
+                    show_label=False,
+                    container=False,
+                    placeholder=words("chat.ask"),
+                    submit_btn=words("chat.send"),
+                    stop_btn=False,
+                )
+                unfiltered = reading.filter_label(words, Filter(), "", "")
+                with gr.Accordion(unfiltered, open=False, elem_id="filters") as stands["filters"], gr.Row():
+                    stands["columns"] = gr.Dropdown([], multiselect=True, label=words("chat.column"), min_width=120)
+                    stands["sources"] = gr.Dropdown(
+                        [], multiselect=True, label=words("chat.source_of"), min_width=120, allow_custom_value=True
+                    )
+                    for name in ("since", "until"):
+                        stands[name] = gr.Textbox(
+                            lines=1,
+                            max_lines=1,
+                            label=words(f"chat.{name}"),
+                            min_width=90,
+                            placeholder=words("chat.date_hint"),
+                        )
+                    stands["clear"] = gr.Button(words("chat.unfilter"), elem_id="unfilter", min_width=60)
+                html(el("p", words("chat.note"), css="note"), elem_id="note")
+        stands["side"] = html(elem_id="side", js_on_load="watch('value', () => window.rag && window.rag.opened());")
+    return stands
+
+
+def wire(
+    page: Any, tab: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept: Any, live: Any, bridge: Any
+) -> None:
+    words, box, log = reader.say, chat["box"], chat["log"]
+    asked_with = [kept, chat["columns"], chat["sources"], chat["since"], chat["until"]]
+    done = gr.State(None)  # what the browser is to keep of a finished exchange, between two events
+    grows_in = [box, chat["now"], chat["greeting"], done]
+    whole_in = [box, log, chat["now"], chat["greeting"], chat["drawer"], kept]
+
+    def composer(busy: bool, placeholder: str, **more: Any) -> Any:
+        return gr.update(
+            submit_btn=not busy and words("chat.send"),
+            stop_btn=busy and words("chat.stop"),
+            placeholder=words(f"chat.{placeholder}"),
+            **more,
+        )
+
+    def first_page() -> dict[Any, Any]:
+        """What the library offers before anything is asked; a library that can't be read says so here."""
+        library = reader.library
+        try:
+            state = library.state()
+            return {
+                chat["greeting"]: pages.greeting(words, state, library.examples(4), library.newest(3)),
+                chat["columns"]: gr.update(choices=list(state.columns)),
+                chat["sources"]: gr.update(choices=list(state.sources[-MOST_SOURCES:])),
+            }
+        except Error as error:
+            return {chat["greeting"]: trouble_card(words, Trouble.of(error), last=False)}
+
+    def drawer(now: Kept) -> str:
+        return pages.conversations(words, now.current, now.others)
+
+    def rest(now: Kept) -> str:
+        return "ask_more" if now.current.exchanges else "ask"
+
+    def whole(now: Kept, saved: Any) -> dict[Any, Any]:
+        """Everything that shows a conversation; `saved`: what the browser keeps of it, or gr.skip()."""
+        return {
+            box: composer(False, rest(now)),
+            log: reader.messages(now),
+            chat["now"]: "",
+            kept: saved,
+            chat["greeting"]: "" if now.current.exchanges else first_page()[chat["greeting"]],
+            chat["drawer"]: drawer(now),
+        }
+
+    def asking(question: str, now: Kept, only: Any, run_of: str, engine: str | None = None) -> Iterator[dict[Any, Any]]:
+        question = question.strip()
+        stop = runs.begin(run_of) if question else None
+        if stop is None:
+            yield {done: None}
+            return
+        try:
+            begun = {box: composer(True, "ask_meanwhile", value=""), chat["greeting"]: "", done: None}
+            for step in reader.ask(question, now, only, stop, engine):
+                yield {chat["now"]: step.card, **begun, **({done: (step.kept, step.exchange)} if step.kept else {})}
+                begun = {}
+        finally:
+            runs.end(run_of)
+
+    def settle(finished: Any) -> dict[Any, Any]:
+        """The finished exchange moves into the thread, the browser keeps it, a screen reader says so."""
+        if finished is None:
+            return {done: None}
+        now, exchange = finished
+        refused = exchange.reply is not None and exchange.reply.refused
+        return {
+            **whole(now, now.to_json()),
+            box: composer(False, "ask_again" if refused else "ask_more"),
+            live: reader.announcement(exchange),
+            done: None,
+        }
+
+    def ask(
+        question: str, saved: Any, columns: Any, sources: Any, since: Any, until: Any, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        only = reading.filter_of(columns, sources, since, until)
+        yield from asking(question or "", Kept.from_json(saved), only, opened_page(request))
+
+    def ask_this(
+        saved: Any, columns: Any, sources: Any, since: Any, until: Any, event: gr.EventData, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        yield from ask(str(detail(event).get("question") or ""), saved, columns, sources, since, until, request)
+
+    def ask_again(saved: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        now = Kept.from_json(saved)
+        if not now.current.exchanges:
+            yield {done: None}
+            return
+        last = now.current.exchanges[-1]
+        only = Filter() if detail(event).get("unfiltered") else last.only
+        engine = "builtin" if detail(event).get("engine") == "builtin" else None
+        yield from asking(
+            last.question, now.with_current(now.current.without_last()), only, opened_page(request), engine
+        )
+
+    def load(saved: Any) -> dict[Any, Any]:
+        return {**first_page(), **whole(Kept.from_json(saved), gr.skip())}
+
+    def come_back(saved: Any) -> dict[Any, Any]:
+        """From the library's tab, where articles may have come and gone."""
+        page_now = first_page()
+        return {**page_now, chat["greeting"]: ""} if Kept.from_json(saved).current.exchanges else page_now
+
+    def change(how: str, saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        runs.stop(opened_page(request))
+        key = detail(event).get("key")
+        before = Kept.from_json(saved)
+        now = before.fresh() if how == "fresh" else before.opened(key) if how == "opened" else before.dropped(key)
+        return whole(now, now.to_json())
+
+    def fresh(saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        return change("fresh", saved, event, request)
+
+    def opened(saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        return change("opened", saved, event, request)
+
+    def dropped(saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        return change("dropped", saved, event, request)
+
+    def source(saved: Any, event: gr.EventData) -> str:
+        return reader.open(detail(event), Kept.from_json(saved))
+
+    def halt(request: gr.Request) -> None:
+        runs.stop(opened_page(request))
+
+    def relabel(columns: Any, sources: Any, since: str, until: str) -> Any:
+        only = reading.filter_of(columns, sources, since, until)
+        return gr.update(label=reading.filter_label(words, only, since, until), elem_classes=["chosen"] if only else [])
+
+    page.load(load, kept, [*whole_in, chat["columns"], chat["sources"]], **AT_HAND)
+    tab.select(come_back, kept, [chat["greeting"], chat["columns"], chat["sources"]], **AT_HAND)
+    for event, asked, inputs in (
+        (box.submit, ask, [box, *asked_with]),
+        (bridge.ask, ask_this, asked_with),
+        (bridge.again, ask_again, [kept]),
+    ):
+        event(asked, inputs, grows_in, **IN_TURN).then(settle, done, [*whole_in, live, done], **AT_HAND)
+    box.stop(halt, None, None, **AT_HAND)
+    page.unload(halt)
+    bridge.open(source, kept, chat["side"], trigger_mode="always_last", **AT_HAND)
+    for event, change_to in ((bridge.fresh, fresh), (bridge.conversation, opened), (bridge.drop, dropped)):
+        event(change_to, kept, whole_in, **AT_HAND)
+    filters = [chat["columns"], chat["sources"], chat["since"], chat["until"]]
+    gr.on([f.change for f in filters], relabel, filters, chat["filters"], trigger_mode="always_last", **AT_HAND)
+    for pressed in (chat["clear"].click, bridge.unfilter):
+        pressed(lambda: ([], [], "", ""), None, filters, **AT_HAND)

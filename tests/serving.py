@@ -1,0 +1,35 @@
+"""The chat of a library, served on a free port of this machine while a `with` block lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag.chat import server
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@contextmanager
+def served(library: Any, uploads: Path) -> Iterator[str]:
+    """Its address, "http://127.0.0.1:PORT/". `uploads`: where the server puts files that are sent."""
+    import uvicorn
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+        application = server.application(library, uploads=uploads)
+        listening = server.listen("127.0.0.1", 0)
+        chat = uvicorn.Server(uvicorn.Config(application, log_level="error", ws="none", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=chat.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        finally:
+            chat.should_exit = True
+            thread.join(10)
+            listening.close()
