@@ -29,9 +29,9 @@ from rag.embedding import Embedder, open_embedder
 from rag.passages import split
 from rag.question import understand
 from rag.ranking import FEATURES, Candidate, features, steadying
-from rag.weights import Weights
 from rag.text import bigrams, fold, tokens, words
 from rag.types import Article
+from rag.weights import Weights
 
 SEED = 7
 LOOKED_AT = 60          # passages of each list, as rag.retrieval takes them

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def bench(progress: Callable[[Progress], None] | None = None, runs: int = 5) -> 
             yield Timing(f"add {passages} passages", adding, adding, 1)
             yield from _cold(place, questions[0], runs)
             library.warm_up()
-            searches = [_timed(lambda q=q: library.search(q)) for q in questions * runs]
-            asks = [_timed(lambda q=q: library.ask(q)) for q in questions * runs]
+            searches = [_timed(partial(library.search, q)) for q in questions * runs]
+            asks = [_timed(partial(library.ask, q)) for q in questions * runs]
             yield _row("search, warm", searches)
             yield _row("ask, warm", asks, "search, warm", searches)
 

@@ -83,7 +83,7 @@ def _leans(core: str, before: str, answer: str) -> bool:
         return True
     said = t.fold(before + answer)
     shared = sum(w in said for w in own)
-    return len(own) <= 2 and len(core) <= 9 or shared > 0 and len(own) <= 4
+    return (len(own) <= 2 and len(core) <= 9) or (shared > 0 and len(own) <= 4)
 
 
 def _pronoun(core: str) -> re.Match[str] | None:
@@ -175,7 +175,7 @@ def _subject(before: str, answer: str) -> str:
         at = 0
         folded = t.fold(tail)
         for word, tag in words:
-            if tag[:1] in "nj" or tag in ("eng", "l", "i", "zg", "x") and word.isalnum():
+            if tag[:1] in "nj" or (tag in ("eng", "l", "i", "zg", "x") and word.isalnum()):
                 break
             at += len(word)
         subject = tail[at:] if at < len(folded) else tail

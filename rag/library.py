@@ -13,10 +13,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rag import settings as places
-from rag.errors import EmptyLibrary, Error, FileRefused, LibraryDamaged, LibraryNewer, OtherEmbedding, PathMissing, UnknownName
+from rag.errors import (
+    EmptyLibrary,
+    Error,
+    FileRefused,
+    LibraryDamaged,
+    LibraryNewer,
+    OtherEmbedding,
+    PathMissing,
+    UnknownName,
+)
 from rag.settings import Settings
 from rag.types import (
-    Article, Checkup, Document, Filter, Found, Hit, LibraryState, Piece, Progress, Receipt, Removal, Reply, Turn,
+    Article,
+    Checkup,
+    Document,
+    Filter,
+    Found,
+    Hit,
+    LibraryState,
+    Piece,
+    Progress,
+    Receipt,
+    Removal,
+    Reply,
+    Turn,
 )
 from rag.words import say
 

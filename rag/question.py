@@ -44,7 +44,7 @@ def clean(question: str) -> str:
 
 def understand(text: str, history: Sequence[Turn] = ()) -> Question:
     """Errors: EmptyQuestion (nothing but space and punctuation), QuestionTooLong (over settings.MAX_QUESTION)."""
-    from rag.followups import made_whole    # it needs the functions below
+    from rag.followups import made_whole  # it needs the functions below
 
     if len(text) > MAX_QUESTION:
         raise QuestionTooLong(length=len(text), limit=MAX_QUESTION)
@@ -209,7 +209,7 @@ def names_in(text: str) -> list[str]:
         if tag in ("nr", "nrt") and is_name(word) and (titled or not t.known(word) or len(word) == 3) and word not in _GENERIC:
             close()
             # 赖颖多大年纪 is cut as 赖颖多|大: the asking word takes its character back
-            if len(word) == 3 and (word[-1] == "多" and after[:1] in "大少么长高久" or word[-1] in "为是在说去被让"):
+            if len(word) == 3 and ((word[-1] == "多" and after[:1] in "大少么长高久") or word[-1] in "为是在说去被让"):
                 word = word[:-1]
             found.append(word)
         elif word in _ASKING or tag[:1] in "upcrydewo" or (tag == "x" and not word.isalnum()) or tag in ("v", "vd"):

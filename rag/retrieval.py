@@ -80,7 +80,8 @@ def in_order(question: Question, hits: Sequence[Hit], by_words: Mapping[int, flo
 def spread(hits: Sequence[Hit]) -> list[Hit]:
     """The same hits; those past the first OF_ONE of an article stand behind all others."""
     seen: Counter[str] = Counter()
-    first, rest = [], []
+    first: list[Hit] = []
+    rest: list[Hit] = []
     for hit in hits:
         seen[hit.article_id] += 1
         (first if not hit.article_id or seen[hit.article_id] <= OF_ONE else rest).append(hit)

@@ -167,9 +167,8 @@ def test_a_corrupt_database_is_named_with_its_remedy(filled: str, capsys: pytest
 
 def test_a_library_of_another_embedding_model_is_refused_by_name(filled: str, capsys: pytest.CaptureFixture[str]) -> None:
     with sqlite3.connect(Path(filled) / "library.db") as database:
-        tables = {row[0] for row in database.execute("select name from sqlite_master where type = 'table'")}
-        assert "recipe" in tables
-        database.execute("update recipe set value = ? where key = 'embedding'", (json.dumps("bge-small-zh-v1.5@1234"),))
+        changed = database.execute("update settings set value = ? where name = 'embedding'", ('"bge-small-zh-v1.5@1234"',))
+        assert changed.rowcount == 1
     database.close()
     assert run(["ask", "夜校招收了多少学员?", "--library", filled]) == 6
     assert "bge-small-zh-v1.5" in capsys.readouterr().err

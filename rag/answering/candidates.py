@@ -69,7 +69,7 @@ def gather(hits: Sequence[Hit]) -> list[Candidate]:
                     continue        # the names of the columns answer nothing by themselves
                 if not row:
                     header = ()
-                opens = a == 0 and hit.start == 0 or hit.text[max(0, a - 2):a].find("\n") >= 0
+                opens = (a == 0 and hit.start == 0) or hit.text[max(0, a - 2):a].find("\n") >= 0
                 mark = _MARK.match(text)
                 if mark and mark.end() < len(text):
                     start, text = start + mark.end(), text[mark.end():]

@@ -328,7 +328,7 @@ def spare(question: Question, sentence: str) -> Found | None:
     runs: list[tuple[int, int]] = []
     at = a
     for word, tag in t.tagged(folded[a:b]):
-        keep = word not in asked and (tag[:1] in "nmjlibtsavqz" or tag in ("eng", "x") and word.isalnum())
+        keep = word not in asked and (tag[:1] in "nmjlibtsavqz" or (tag in ("eng", "x") and word.isalnum()))
         if keep and runs and runs[-1][1] == at:
             runs[-1] = (runs[-1][0], at + len(word))
         elif keep:

@@ -75,7 +75,7 @@ def wrong_usage(error: Exception) -> Exception:
         what = say("cli.usage.no_such_option", name=getattr(error, "option_name", ""))
     elif kind == "MissingParameter":
         param = getattr(error, "param", None)
-        what = say("cli.usage.missing", name=(param.human_readable_name if param is not None else ""))
+        what = say("cli.usage.missing", name=str(getattr(param, "name", "") or "").upper())
     elif kind == "BadParameter":
         param = getattr(error, "param", None)
         what = say("cli.usage.bad_value", name=(param.opts[-1] if param is not None and param.opts else ""))

@@ -204,7 +204,7 @@ def serve(host: Annotated[str, typer.Option(help=say("cli.serve.host"))] = setti
     with opened(library, engine=engine, create=True) as shelf:
         if sample and not shelf.state().articles:
             with progress_bar() as progress:
-                shelf.add([settings.samples() / "articles"], progress=progress)
+                shelf.add([settings.samples() / "articles"], progress=progress, embed=False)   # the page does it
         chat.serve(shelf, host=host, port=port)
 
 
