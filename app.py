@@ -1,4 +1,5 @@
 """Starts the chat: the same as `rag serve --sample`."""
+
 import sys
 
 from rag.cli import main

@@ -6,6 +6,7 @@
 SOURCE: a folder in sentence-transformers' format, or a hub id that this machine already has. A vocabulary over 60,000
 pieces is cut to Chinese and Latin text first. Needs the extra `models`, and `onnx` (pip install onnx).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -20,14 +21,15 @@ from typing import Any
 
 import numpy as np
 
-TRIM_OVER = 60_000      # pieces: a vocabulary of one or two languages is smaller
-LATIN_PIECES = 8_000    # of Latin letters, best scores first
-LIMIT = 320             # pieces of a text that are read: a passage of 240 characters has about 180, a long sentence 300
+TRIM_OVER = 60_000  # pieces: a vocabulary of one or two languages is smaller
+LATIN_PIECES = 8_000  # of Latin letters, best scores first
+LIMIT = 320  # pieces of a text that are read: a passage of 240 characters has about 180, a long sentence 300
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 GRAPH, WEIGHTS = "model.onnx", "weights.safetensors"
 
 
 # ---------------------------------------------------------------- trimming
+
 
 def kept_pieces(vocabulary: list[list[Any]]) -> list[int]:
     """Ids of the pieces that Chinese text needs: Han of both scripts, digits, punctuation, symbols, single letters of
@@ -65,8 +67,9 @@ def trimmed(source: Path, out: Path) -> None:
         raise SystemExit(f"{source}: only Unigram vocabularies can be trimmed, not {tokenizer['model']['type']}")
     keep = kept_pieces(tokenizer["model"]["vocab"])
     number = {old: new for new, old in enumerate(keep)}
-    shutil.copytree(source, out, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns("*.bin", "*.safetensors", "onnx", "openvino"))
+    shutil.copytree(
+        source, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.bin", "*.safetensors", "onnx", "openvino")
+    )
     model = AutoModel.from_pretrained(source)
     rows = model.get_input_embeddings().weight.detach()[keep].clone()
     model.resize_token_embeddings(len(keep))
@@ -83,6 +86,7 @@ def trimmed(source: Path, out: Path) -> None:
 
 
 # ---------------------------------------------------------------- export
+
 
 def export(source: Path, out: Path) -> None:
     """The encoder with mean pooling and unit length as one ONNX graph in fp32."""
@@ -102,9 +106,16 @@ def export(source: Path, out: Path) -> None:
     model = AutoModel.from_pretrained(source, attn_implementation="eager").float().eval()
     ids = torch.randint(5, 100, (2, 16))
     axes = {name: {0: "texts", 1: "pieces"} for name in ("input_ids", "attention_mask")}
-    torch.onnx.export(Sentence(model), (ids, torch.ones_like(ids)), str(out), input_names=list(axes),
-                      output_names=["sentence_embedding"], opset_version=17, dynamo=False,
-                      dynamic_axes=axes | {"sentence_embedding": {0: "texts"}})
+    torch.onnx.export(
+        Sentence(model),
+        (ids, torch.ones_like(ids)),
+        str(out),
+        input_names=list(axes),
+        output_names=["sentence_embedding"],
+        opset_version=17,
+        dynamo=False,
+        dynamic_axes=axes | {"sentence_embedding": {0: "texts"}},
+    )
 
 
 def quantised(fp32: Path, out: Path) -> None:
@@ -117,8 +128,15 @@ def quantised(fp32: Path, out: Path) -> None:
 
     prepared = fp32.with_name("prepared.onnx")
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
-    quantize_dynamic(str(prepared), str(out), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
-                     op_types_to_quantize=["MatMul", "Gemm"], extra_options={"MatMulConstBOnly": True})
+    quantize_dynamic(
+        str(prepared),
+        str(out),
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        op_types_to_quantize=["MatMul", "Gemm"],
+        extra_options={"MatMulConstBOnly": True},
+    )
     model = onnx.load(out)
     graph = model.graph
     words = next(n for n in graph.node if n.op_type == "Gather" and n.input[0].endswith("word_embeddings.weight"))
@@ -126,17 +144,25 @@ def quantised(fp32: Path, out: Path) -> None:
     table = numpy_helper.to_array(held)
     scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9).astype(np.float32) / 127
     graph.initializer.remove(held)
-    graph.initializer.extend([numpy_helper.from_array(np.rint(table / scale).astype(np.int8), held.name + "_quantized"),
-                              numpy_helper.from_array(scale, held.name + "_scale")])
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.rint(table / scale).astype(np.int8), held.name + "_quantized"),
+            numpy_helper.from_array(scale, held.name + "_scale"),
+        ]
+    )
     at = list(graph.node).index(words)
     graph.node.remove(words)
     ids, gathered = words.input[1], words.output[0]
-    for i, node in enumerate((
-        helper.make_node("Gather", [held.name + "_quantized", ids], [gathered + "_int8"], name="words/int8"),
-        helper.make_node("Cast", [gathered + "_int8"], [gathered + "_float"], name="words/float", to=TensorProto.FLOAT),
-        helper.make_node("Gather", [held.name + "_scale", ids], [gathered + "_scale"], name="words/scale"),
-        helper.make_node("Mul", [gathered + "_float", gathered + "_scale"], [gathered], name="words/scaled"),
-    )):
+    for i, node in enumerate(
+        (
+            helper.make_node("Gather", [held.name + "_quantized", ids], [gathered + "_int8"], name="words/int8"),
+            helper.make_node(
+                "Cast", [gathered + "_int8"], [gathered + "_float"], name="words/float", to=TensorProto.FLOAT
+            ),
+            helper.make_node("Gather", [held.name + "_scale", ids], [gathered + "_scale"], name="words/scale"),
+            helper.make_node("Mul", [gathered + "_float", gathered + "_scale"], [gathered], name="words/scaled"),
+        )
+    ):
         graph.node.insert(at + i, node)
     onnx.save(model, out)
 
@@ -168,15 +194,23 @@ def shared_weights(model: Path, out: Path) -> str:
     kinds = {"int8": "I8", "float32": "F32"}
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     blob = bytearray()
-    outside = [t for t in loaded.graph.initializer if t.name.startswith(("embeddings.", "encoder."))
-               and not t.name.endswith("_zero_point") and numpy_helper.to_array(t).dtype.name in kinds]
+    outside = [
+        t
+        for t in loaded.graph.initializer
+        if t.name.startswith(("embeddings.", "encoder."))
+        and not t.name.endswith("_zero_point")
+        and numpy_helper.to_array(t).dtype.name in kinds
+    ]
     for tensor in outside:
         array = np.ascontiguousarray(numpy_helper.to_array(tensor))
         blob.extend(b"\0" * (-len(blob) % 64))
-        header[tensor.name] = {"dtype": kinds[array.dtype.name], "shape": list(array.shape),
-                               "data_offsets": [len(blob), len(blob) + array.nbytes]}
+        header[tensor.name] = {
+            "dtype": kinds[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [len(blob), len(blob) + array.nbytes],
+        }
         blob.extend(array.tobytes())
-        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))    # as bytes: what can be moved outside
+        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))  # as bytes: what can be moved outside
     head = json.dumps(header).encode()
     head += b" " * (-(8 + len(head)) % 64)
     content = len(head).to_bytes(8, "little") + head + bytes(blob)
@@ -201,22 +235,49 @@ def describe(source: Path, out: Path, name: str, digest: str) -> None:
         path.write_text(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n", "utf-8")
 
     shutil.copy(source / "tokenizer.json", out / "tokenizer.json")
-    write(out / "model.json", {"name": name, "weights": digest, "dimension": config["hidden_size"], "limit": LIMIT,
-                               "question": question, "passage": passage, "pad": config.get("pad_token_id", 1)})
+    write(
+        out / "model.json",
+        {
+            "name": name,
+            "weights": digest,
+            "dimension": config["hidden_size"],
+            "limit": LIMIT,
+            "question": question,
+            "passage": passage,
+            "pad": config.get("pad_token_id", 1),
+        },
+    )
     for key in ("architectures", "transformers_version", "torch_dtype", "dtype", "_name_or_path"):
         config.pop(key, None)
     write(out / "0_Bert" / "config.json", config)
-    write(out / "1_Pooling" / "config.json", {
-        "word_embedding_dimension": config["hidden_size"], "pooling_mode_mean_tokens": True,
-        "pooling_mode_cls_token": False, "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False})
-    modules = (("0_Bert", "int8.Int8Bert"), ("1_Pooling", "sentence_transformers.models.Pooling"),
-               ("2_Normalize", "sentence_transformers.models.Normalize"))
-    write(out / "modules.json", [{"idx": i, "name": str(i), "path": path, "type": kind}
-                                 for i, (path, kind) in enumerate(modules)])
+    write(
+        out / "1_Pooling" / "config.json",
+        {
+            "word_embedding_dimension": config["hidden_size"],
+            "pooling_mode_mean_tokens": True,
+            "pooling_mode_cls_token": False,
+            "pooling_mode_max_tokens": False,
+            "pooling_mode_mean_sqrt_len_tokens": False,
+        },
+    )
+    modules = (
+        ("0_Bert", "int8.Int8Bert"),
+        ("1_Pooling", "sentence_transformers.models.Pooling"),
+        ("2_Normalize", "sentence_transformers.models.Normalize"),
+    )
+    write(
+        out / "modules.json",
+        [{"idx": i, "name": str(i), "path": path, "type": kind} for i, (path, kind) in enumerate(modules)],
+    )
     write(out / "2_Normalize" / "config.json", {})
-    write(out / "config_sentence_transformers.json", {
-        "prompts": {"query": question, "passage": passage, "document": passage},
-        "default_prompt_name": None, "similarity_fn_name": "cosine"})
+    write(
+        out / "config_sentence_transformers.json",
+        {
+            "prompts": {"query": question, "passage": passage, "document": passage},
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine",
+        },
+    )
 
 
 def main() -> None:

@@ -6,6 +6,7 @@
 DATA: a folder with qa_train/*.jsonl.gz, pairs/med_qa_train.jsonl.gz, news/part-*.jsonl.gz and, for --dev, retrieval/*.
 Only sets that may be trained on are: see the card. Needs lightgbm, scipy and onnx (pip install lightgbm scipy onnx).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -34,12 +35,25 @@ from rag.types import Article
 from rag.weights import Weights
 
 SEED = 7
-LOOKED_AT = 60          # passages of each list, as rag.retrieval takes them
-HARD, RANDOM = 5, 200   # distractors: news passages among the first by words for a question; whole articles by chance
+LOOKED_AT = 60  # passages of each list, as rag.retrieval takes them
+HARD, RANDOM = 5, 200  # distractors: news passages among the first by words for a question; whole articles by chance
 QUESTIONS = {"crud_news": 524, "cmrc2018_train": 900, "drcd_train_part_trad": 300, "med_qa_train": 800}
-TREES = {"objective": "lambdarank", "learning_rate": 0.06, "num_leaves": 7, "min_data_in_leaf": 60, "lambda_l2": 5.0,
-         "feature_fraction": 0.6, "bagging_fraction": 0.8, "bagging_freq": 1, "label_gain": [0, 1, 3],
-         "lambdarank_truncation_level": 20, "verbosity": -1, "num_threads": 1, "seed": SEED, "deterministic": True}
+TREES = {
+    "objective": "lambdarank",
+    "learning_rate": 0.06,
+    "num_leaves": 7,
+    "min_data_in_leaf": 60,
+    "lambda_l2": 5.0,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "label_gain": [0, 1, 3],
+    "lambdarank_truncation_level": 20,
+    "verbosity": -1,
+    "num_threads": 1,
+    "seed": SEED,
+    "deterministic": True,
+}
 ROUNDS = 400
 
 
@@ -55,12 +69,13 @@ class Asked:
 @dataclass
 class Set:
     name: str
-    articles: list[tuple[str, str, str]]    # id, title, text
+    articles: list[tuple[str, str, str]]  # id, title, text
     asked: list[Asked] = field(default_factory=list)
-    twins: set[str] = field(default_factory=set)    # news articles that tell the same
+    twins: set[str] = field(default_factory=set)  # news articles that tell the same
 
 
 # ---------------------------------------------------------------- data
+
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
@@ -68,8 +83,9 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def training_sets(data: Path) -> list[Set]:
-    cluster = {row["id"]: row["cluster"]
-               for path in sorted((data / "news").glob("part-*.jsonl.gz")) for row in rows(path)}
+    cluster = {
+        row["id"]: row["cluster"] for path in sorted((data / "news").glob("part-*.jsonl.gz")) for row in rows(path)
+    }
     sets = []
     for name, count in QUESTIONS.items():
         chosen = Set(name, [])
@@ -125,6 +141,7 @@ def news(data: Path, limit: int | None = None) -> list[tuple[str, str, str]]:
 
 # ---------------------------------------------------------------- both lists
 
+
 @dataclass
 class Piece:
     article: str
@@ -138,8 +155,11 @@ class Piece:
 
 
 def pieces_of(articles: Sequence[tuple[str, str, str]]) -> list[Piece]:
-    return [Piece(key, p.text, p.heading, p.start) for key, title, text in articles
-            for p in split(Article(key, key, title, text))]
+    return [
+        Piece(key, p.text, p.heading, p.start)
+        for key, title, text in articles
+        for p in split(Article(key, key, title, text))
+    ]
 
 
 class Words:
@@ -167,8 +187,9 @@ class Words:
             idf = np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32)
             row = np.repeat(np.arange(n), np.diff(self.ends))
             share = 1.2 * (0.25 + 0.75 * self.lengths[row] / self.lengths.mean())
-            self._matrix = self._make((idf[self.at] * self.tf * 2.2 / (self.tf + share), self.at, self.ends),
-                                      shape=(n, len(self.vocabulary))).tocsc()
+            self._matrix = self._make(
+                (idf[self.at] * self.tf * 2.2 / (self.tf + share), self.at, self.ends), shape=(n, len(self.vocabulary))
+            ).tocsc()
         return self._matrix
 
     def scores(self, question: str) -> np.ndarray:
@@ -211,19 +232,23 @@ class Vectors:
         keys = [self.key(t, question) for t in texts]
         missing = sorted({i for i, k in enumerate(keys) if k not in self.held})
         for at in range(0, len(missing), 1000):
-            batch = missing[at:at + 1000]
+            batch = missing[at : at + 1000]
             make = self.embedder.questions if question else self.embedder.passages
             vectors = make([texts[i] for i in batch]).astype(np.float16)
             self.held.update((keys[i], v) for i, v in zip(batch, vectors, strict=True))
             if self.folder:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                np.savez(self.folder / f"{keys[batch[0]].hex()}.npz", vectors=vectors,
-                         keys=np.array([np.frombuffer(keys[i], np.uint8) for i in batch]))
+                np.savez(
+                    self.folder / f"{keys[batch[0]].hex()}.npz",
+                    vectors=vectors,
+                    keys=np.array([np.frombuffer(keys[i], np.uint8) for i in batch]),
+                )
             print(f"  embedded {at + len(batch)} of {len(missing)}", file=sys.stderr)
         return np.array([self.held[k] for k in keys], np.float32)
 
 
 # ---------------------------------------------------------------- examples
+
 
 @dataclass
 class Example:
@@ -238,8 +263,9 @@ class Example:
     cosine: np.ndarray
 
 
-def examples(chosen: Set, pool: Sequence[Piece], vectors: Vectors, weigh: Weights, *, without: float = 0.0,
-             seed: int = SEED) -> list[Example]:
+def examples(
+    chosen: Set, pool: Sequence[Piece], vectors: Vectors, weigh: Weights, *, without: float = 0.0, seed: int = SEED
+) -> list[Example]:
     """`without`: share of the questions whose vectors are forgotten, all or half of them."""
     found_by, matrix = Words(pool), vectors.of([p.whole for p in pool])
     asked_vectors = vectors.of([a.text for a in chosen.asked], question=True)
@@ -256,19 +282,37 @@ def examples(chosen: Set, pool: Sequence[Piece], vectors: Vectors, weigh: Weight
         by_meaning = best(np.where(np.isnan(cosine), -1, cosine), LOOKED_AT)
         # A distractor that holds the answer may be right: it teaches nothing.
         sure = tuple(fold(a) for a in asked.answers if len(a) >= 4)
-        ids = [i for i in dict.fromkeys([*by_words.tolist(), *by_meaning.tolist()])
-               if pool[i].article in asked.right or not any(a in fold(pool[i].text) for a in sure)]
+        ids = [
+            i
+            for i in dict.fromkeys([*by_words.tolist(), *by_meaning.tolist()])
+            if pool[i].article in asked.right or not any(a in fold(pool[i].text) for a in sure)
+        ]
         in_words = set(by_words.tolist())
-        candidates = [Candidate(pool[i].text, pool[i].heading, pool[i].article, pool[i].start,
-                                float(lexical[i]) if i in in_words else None,
-                                None if np.isnan(cosine[i]) else float(cosine[i])) for i in ids]
+        candidates = [
+            Candidate(
+                pool[i].text,
+                pool[i].heading,
+                pool[i].article,
+                pool[i].start,
+                float(lexical[i]) if i in in_words else None,
+                None if np.isnan(cosine[i]) else float(cosine[i]),
+            )
+            for i in ids
+        ]
         if not candidates:
             continue
         question = understand(asked.text)
-        made.append(Example(
-            chosen.name, features(question.text, question.kind, candidates, weigh).astype(np.float32),
-            np.array([label(pool[i], asked) for i in ids]), [pool[i].article for i in ids], asked.right,
-            np.array([lexical[i] for i in ids]), np.array([cosine[i] for i in ids])))
+        made.append(
+            Example(
+                chosen.name,
+                features(question.text, question.kind, candidates, weigh).astype(np.float32),
+                np.array([label(pool[i], asked) for i in ids]),
+                [pool[i].article for i in ids],
+                asked.right,
+                np.array([lexical[i] for i in ids]),
+                np.array([cosine[i] for i in ids]),
+            )
+        )
     return made
 
 
@@ -296,7 +340,8 @@ def report(name: str, made: Sequence[Example], asked: int, ways: dict[str, Any])
 
 # ---------------------------------------------------------------- trees as ONNX
 
-def to_onnx(booster: Any, path: Path) -> None:
+
+def to_onnx(booster: Any, path: Path, features: int = len(FEATURES)) -> None:
     """LightGBM's trees as one TreeEnsembleRegressor. All splits are `value <= threshold`; nothing is missing."""
     from onnx import TensorProto, helper, save
 
@@ -321,21 +366,40 @@ def to_onnx(booster: Any, path: Path) -> None:
                 value = float(np.float32(node["threshold"]))
             elif not leaf:
                 value = float(np.nextafter(np.float32(node["threshold"]), np.float32(-np.inf)))
-            for name, entry in zip(names, (tree, number, 0 if leaf else node["split_feature"], value,
-                                           "LEAF" if leaf else "BRANCH_LEQ", 0 if leaf else node["yes"],
-                                           0 if leaf else node["no"]), strict=True):
+            for name, entry in zip(
+                names,
+                (
+                    tree,
+                    number,
+                    0 if leaf else node["split_feature"],
+                    value,
+                    "LEAF" if leaf else "BRANCH_LEQ",
+                    0 if leaf else node["yes"],
+                    0 if leaf else node["no"],
+                ),
+                strict=True,
+            ):
                 nodes[name].append(entry)
             if leaf:
                 target["treeids"].append(tree)
                 target["nodeids"].append(number)
                 target["weights"].append(float(node["leaf_value"]))
     node = helper.make_node(
-        "TreeEnsembleRegressor", ["features"], ["score"], domain="ai.onnx.ml", n_targets=1,
-        target_ids=[0] * len(target["treeids"]), **{f"nodes_{k}": v for k, v in nodes.items()},
-        **{f"target_{k}": v for k, v in target.items()})
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["score"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        target_ids=[0] * len(target["treeids"]),
+        **{f"nodes_{k}": v for k, v in nodes.items()},
+        **{f"target_{k}": v for k, v in target.items()},
+    )
     graph = helper.make_graph(
-        [node], "ranker", [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(FEATURES)])],
-        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])])
+        [node],
+        "ranker",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, features])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)])
     model.ir_version = 8
     save(model, path)
@@ -366,9 +430,12 @@ def weights_of_words(articles: Sequence[tuple[str, str, str]], out: Path, least:
         return min(255, round(16 * math.log1p((len(articles) - count + 0.5) / (count + 0.5))))
 
     kept = sorted(t for t, n in df.items() if n >= least and "\n" not in t and len(t) <= 12)
-    np.savez_compressed(out / "idf.npz", tokens=np.frombuffer("\n".join(kept).encode(), np.uint8),
-                        idf=np.array([sixteenths(df[t]) for t in kept], np.uint8),
-                        rare=np.array(sixteenths(6), np.uint8))
+    np.savez_compressed(
+        out / "idf.npz",
+        tokens=np.frombuffer("\n".join(kept).encode(), np.uint8),
+        idf=np.array([sixteenths(df[t]) for t in kept], np.uint8),
+        rare=np.array(sixteenths(6), np.uint8),
+    )
 
 
 def main() -> None:
@@ -404,8 +471,12 @@ def main() -> None:
     booster = ship(made, options.out, lightgbm)
     for name in options.dev:
         chosen = development_set(options.data, name)
-        report(name, examples(chosen, pool_of(chosen), vectors, weigh), len(chosen.asked), {
-            "words": lambda e: e.lexical, "meaning": lambda e: e.cosine, "ranker": lambda e: steadied(booster, e)})
+        report(
+            name,
+            examples(chosen, pool_of(chosen), vectors, weigh),
+            len(chosen.asked),
+            {"words": lambda e: e.lexical, "meaning": lambda e: e.cosine, "ranker": lambda e: steadied(booster, e)},
+        )
     print(f"{booster.num_trees()} trees, {time.monotonic() - started:.0f} s")
 
 
@@ -417,8 +488,11 @@ def ship(made: Sequence[Example], out: Path, lightgbm: Any) -> Any:
     raw = np.concatenate([steadied(partial, e) for e in held_back])
     slope, offset = calibration(raw, np.concatenate([e.labels > 0 for e in held_back]).astype(float))
     to_onnx(booster, out / "ranker.onnx")
-    (out / "ranker.json").write_text(json.dumps(
-        {"features": FEATURES, "calibration": [slope, offset], "trees": booster.num_trees()}, indent=2) + "\n", "utf-8")
+    (out / "ranker.json").write_text(
+        json.dumps({"features": FEATURES, "calibration": [slope, offset], "trees": booster.num_trees()}, indent=2)
+        + "\n",
+        "utf-8",
+    )
 
     import onnxruntime
 
@@ -442,8 +516,14 @@ def fit(made: Sequence[Example], lightgbm: Any) -> Any:
     sizes = Counter(e.set for e in made)
     rows_, labels = np.concatenate([e.rows for e in made]), np.concatenate([e.labels for e in made])
     weight = np.concatenate([np.full(len(e.labels), sizes[e.set] ** -0.5) for e in made])
-    data = lightgbm.Dataset(rows_, labels, group=[len(e.labels) for e in made], weight=weight / weight.mean(),
-                            feature_name=list(FEATURES), free_raw_data=False)
+    data = lightgbm.Dataset(
+        rows_,
+        labels,
+        group=[len(e.labels) for e in made],
+        weight=weight / weight.mean(),
+        feature_name=list(FEATURES),
+        free_raw_data=False,
+    )
     return lightgbm.train(TREES, data, num_boost_round=ROUNDS)
 
 

@@ -3,6 +3,7 @@
 The public surface: `open`, `read`, `Library`, the types that travel, and `Error` with its kinds.
 Everything is imported when it is first asked for, so that `import rag` stays light.
 """
+
 from __future__ import annotations
 
 import os
@@ -19,8 +20,19 @@ if TYPE_CHECKING:
     from rag.types import Article, Citation, Filter, Hit, Piece, Receipt, Reply, Turn
 
 __all__ = [
-    "Article", "Citation", "Error", "Filter", "Hit", "Library", "Piece", "Receipt", "Reply", "Turn",
-    "__version__", "open", "read",
+    "Article",
+    "Citation",
+    "Error",
+    "Filter",
+    "Hit",
+    "Library",
+    "Piece",
+    "Receipt",
+    "Reply",
+    "Turn",
+    "__version__",
+    "open",
+    "read",
 ]
 
 _HOMES = {"Error": "rag.errors", "Library": "rag.library", "open": "rag.library", "read": "rag.library"}

@@ -2,6 +2,7 @@
 
 A backup is a zip of `library.db` and `manifest.json`, which names its version and the checksum of each file.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -26,35 +27,58 @@ from rag.words import say
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-_LISTED = 20        # names in a list of faults of one kind
+_LISTED = 20  # names in a list of faults of one kind
 
 
 # ---------------------------------------------------------------- whole
 
+
 def faults(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
     """What contradicts itself, a sentence each."""
-    found = [say("faults.database", detail=row[0]) for row in c.exec_driver_sql("PRAGMA integrity_check(20)")
-             if row[0] != "ok"] if c.dialect.name == "sqlite" else []
+    found = (
+        [
+            say("faults.database", detail=row[0])
+            for row in c.exec_driver_sql("PRAGMA integrity_check(20)")
+            if row[0] != "ok"
+        ]
+        if c.dialect.name == "sqlite"
+        else []
+    )
     if found:
         return found
     d, a, p, v, r = t.documents.c, t.articles.c, t.passages.c, t.vectors.c, t.removals.c
     articles, passages = sa.func.count(a.id.distinct()), sa.func.count(p.id)
-    counted = (sa.select(d.source).join_from(t.documents, t.articles, a.document == d.id, isouter=True)
-               .join(t.passages, p.article == a.id, isouter=True).group_by(d.id, d.source, d.articles, d.passages)
-               .having(sa.or_(articles != d.articles, passages != d.passages, articles == 0)))
+    counted = (
+        sa.select(d.source)
+        .join_from(t.documents, t.articles, a.document == d.id, isouter=True)
+        .join(t.passages, p.article == a.id, isouter=True)
+        .group_by(d.id, d.source, d.articles, d.passages)
+        .having(sa.or_(articles != d.articles, passages != d.passages, articles == 0))
+    )
     orphans: list[tuple[str, sa.Select[Any]]] = [
         ("article_without_document", sa.select(a.article_id).where(a.document.not_in(sa.select(d.id)))),
         ("passage_without_article", sa.select(p.id).where(p.article.not_in(sa.select(a.id)))),
         ("vector_without_passage", sa.select(v.passage).where(v.passage.not_in(sa.select(p.id)))),
         ("vector_without_model", sa.select(v.passage).where(v.model.not_in(sa.select(t.models.c.id)))),
         ("removed_and_there", sa.select(r.passage).where(r.passage.in_(sa.select(p.id)))),
-        ("span", sa.select(p.id).join(t.articles, a.id == p.article).where(
-            sa.or_(p.start_at < 0, p.start_at >= p.end_at, p.end_at > a.characters))),
+        (
+            "span",
+            sa.select(p.id)
+            .join(t.articles, a.id == p.article)
+            .where(sa.or_(p.start_at < 0, p.start_at >= p.end_at, p.end_at > a.characters)),
+        ),
         ("count", counted),
     ]
     last = {row.name: row.value for row in c.execute(sa.select(t.counters))}
-    for name, column in (("document", d.id), ("article", a.id), ("passage", p.id), ("passage", r.passage),
-                         ("change", p.change), ("change", r.change), ("change", v.change)):
+    for name, column in (
+        ("document", d.id),
+        ("article", a.id),
+        ("passage", p.id),
+        ("passage", r.passage),
+        ("change", p.change),
+        ("change", r.change),
+        ("change", v.change),
+    ):
         if (c.execute(sa.select(sa.func.max(column))).scalar() or 0) > last.get(name, -1):
             found.append(say("faults.counter", name=name))
     for key, query in orphans:
@@ -70,8 +94,11 @@ def _texts(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
     total, done, at, wrong = int(c.execute(sa.select(sa.func.count()).select_from(t.articles)).scalar_one()), 0, 0, []
     query = sa.select(a.id, a.article_id, a.text, a.characters, a.text_sha256).order_by(a.id).limit(1000)
     while rows := c.execute(query.where(a.id > at)).all():
-        wrong += [r.article_id for r in rows
-                  if len(r.text) != r.characters or hashlib.sha256(r.text.encode()).hexdigest() != r.text_sha256]
+        wrong += [
+            r.article_id
+            for r in rows
+            if len(r.text) != r.characters or hashlib.sha256(r.text.encode()).hexdigest() != r.text_sha256
+        ]
         done, at = done + len(rows), rows[-1].id
         progress(done, total)
     found = [say("faults.text", names="、".join(wrong[:_LISTED]))] if wrong else []
@@ -83,16 +110,21 @@ def _texts(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
 
 # ---------------------------------------------------------------- one file
 
+
 def backup(engine: sa.Engine, folder: Path, file: Path) -> int:
     """See `Store.backup`. The copy is made by SQLite in one read transaction, so a writer beside it does no harm."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as beside:
             copy, packed = Path(beside) / t.DATABASE, Path(beside) / "backup.zip"
-            with closing(engine.raw_connection()) as raw:       # VACUUM stands in no transaction
+            with closing(engine.raw_connection()) as raw:  # VACUUM stands in no transaction
                 raw.cursor().execute("VACUUM INTO ?", (str(copy),))
-            manifest = {"format": FORMAT, "program": __version__, "revision": t.REVISION,
-                        "files": {t.DATABASE: {"bytes": copy.stat().st_size, "sha256": _sha256(copy)}}}
+            manifest = {
+                "format": FORMAT,
+                "program": __version__,
+                "revision": t.REVISION,
+                "files": {t.DATABASE: {"bytes": copy.stat().st_size, "sha256": _sha256(copy)}},
+            }
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
                 archive.write(copy, t.DATABASE)
@@ -149,7 +181,7 @@ def _unpack(file: Path, copy: Path) -> None:
     except (KeyError, TypeError, ValueError, zipfile.LargeZipFile) as error:
         raise NotALibrary(library=file) from error
     except Exception as error:
-        if type(error).__module__ == "zlib":        # zlib.error has no public base but Exception
+        if type(error).__module__ == "zlib":  # zlib.error has no public base but Exception
             raise LibraryDamaged(library=file, detail=say("faults.checksum")) from error
         raise
     if _sha256(copy) != said["sha256"]:

@@ -2,6 +2,7 @@
 
 Times on a busy machine wander: medians are given, and each beside a yardstick taken in the same run.
 """
+
 from __future__ import annotations
 
 import statistics
@@ -56,17 +57,21 @@ def bench(progress: Callable[[Progress], None] | None = None, runs: int = 5) -> 
 
 def _cold(place: Path, question: str, runs: int) -> Iterator[Timing]:
     """Whole processes, from start to end. The yardstick is a Python that imports numpy and ends."""
+
     def run(*words: str) -> list[float]:
         def once() -> None:
             subprocess.run([sys.executable, *words], check=True, capture_output=True)
 
-        once()      # what the disk has to give is in memory afterwards
+        once()  # what the disk has to give is in memory afterwards
         return [_timed(once) for _ in range(runs)]
 
     yardstick = run("-c", "import numpy")
     yield _row("python -c 'import numpy'", yardstick)
-    for name, words in (("import rag", ("-c", "import rag")), ("rag --help", ("-m", "rag", "--help")),
-                        ("rag ask, cold", ("-m", "rag", "ask", question, "--library", str(place)))):
+    for name, words in (
+        ("import rag", ("-c", "import rag")),
+        ("rag --help", ("-m", "rag", "--help")),
+        ("rag ask, cold", ("-m", "rag", "ask", question, "--library", str(place))),
+    ):
         yield _row(name, run(*words), "python -c 'import numpy'", yardstick)
 
 
@@ -79,4 +84,6 @@ def _timed(step: Callable[[], object]) -> float:
 def _row(name: str, times: list[float], yardstick: str = "", others: list[float] | None = None) -> Timing:
     median = statistics.median(times)
     ratio = median / statistics.median(others) if others else None
-    return Timing(name, round(median, 1), round(max(times), 1), len(times), yardstick, round(ratio, 2) if ratio else None)
+    return Timing(
+        name, round(median, 1), round(max(times), 1), len(times), yardstick, round(ratio, 2) if ratio else None
+    )

@@ -165,6 +165,6 @@ def _opened(folded: str) -> bool:
 def _closes_first(folded: str) -> bool:
     """Whether a closing mark comes before any opening one; a quotation mark of an odd number closes."""
     found = re.search(r"[\"()《》]", folded)
-    if found is None or found[0] not in ")》\"":
+    if found is None or found[0] not in ')》"':
         return False
-    return found[0] != "\"" or folded.count("\"") % 2 == 1
+    return found[0] != '"' or folded.count('"') % 2 == 1

@@ -3,6 +3,7 @@
 Texts are folded first (width, case, traditional to simplified), questions and passages alike: the model knows
 simplified script best. onnxruntime, tokenizers and torch are imported where a model is opened: they are slow to load.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -31,13 +32,13 @@ _PROMPTS = (
     ("e5-mistral", "Instruct: Given a question, retrieve passages that answer it\nQuery: ", ""),
     ("e5", "query: ", "passage: "),
     ("bge-m3", "", ""),
-    ("-zh", "为这个句子生成表示以用于检索相关文章：", ""),     # BGE's Chinese models, see below
+    ("-zh", "为这个句子生成表示以用于检索相关文章：", ""),  # BGE's Chinese models, see below
     ("qwen3-embedding", "Instruct: Given a question, retrieve passages that answer it\nQuery:", ""),
 )
 
 
 class Embedder(Protocol):
-    name: str                    # identity of the model: its name and a hash of its weights
+    name: str  # identity of the model: its name and a hash of its weights
     dimension: int
 
     def passages(self, texts: Sequence[str]) -> Vectors:
@@ -82,8 +83,9 @@ class OnnxEmbedder:
             options.log_severity_level = 3
             # A thread that waits by spinning takes the time of other programs on the same cores.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options,
-                                                         providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # onnxruntime and tokenizers raise their own kinds, some of them bare Exception
             raise ModelUnusable(model=folder, why=_short(error)) from error
 
@@ -101,8 +103,8 @@ class OnnxEmbedder:
             ids = np.full((len(batch), max(len(pieces[i]) for i in batch)), self._pad, np.int64)
             mask = np.zeros_like(ids)
             for row, i in enumerate(batch):
-                ids[row, :len(pieces[i])] = pieces[i]
-                mask[row, :len(pieces[i])] = 1
+                ids[row, : len(pieces[i])] = pieces[i]
+                mask[row, : len(pieces[i])] = 1
             vectors[batch] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
         return vectors
 
@@ -125,7 +127,8 @@ class TorchEmbedder:
         transformers.utils.logging.disable_progress_bar()
         try:
             self._model = sentence_transformers.SentenceTransformer(
-                str(folder) if folder.exists() else model, device="cpu", local_files_only=True)
+                str(folder) if folder.exists() else model, device="cpu", local_files_only=True
+            )
         except Exception as error:  # transformers raises OSError, ValueError, KeyError… for the same missing file
             why = _short(error) if folder.exists() else say("embedding.not_here")
             raise ModelUnusable(model=model, why=why) from error
@@ -147,8 +150,14 @@ class TorchEmbedder:
     def _embed(self, texts: Sequence[str], prompt: str) -> Vectors:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
-        vectors = self._model.encode([squeeze(fold(t)) for t in texts], prompt=prompt, batch_size=16,
-                                     show_progress_bar=False, normalize_embeddings=True, convert_to_numpy=True)
+        vectors = self._model.encode(
+            [squeeze(fold(t)) for t in texts],
+            prompt=prompt,
+            batch_size=16,
+            show_progress_bar=False,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+        )
         return np.ascontiguousarray(vectors, np.float32)
 
 
@@ -180,7 +189,7 @@ def _weights_hash(model: Any) -> str:
         tensor = state[name].detach().flatten()
         digest.update(f"{name} {tuple(state[name].shape)}".encode())
         # Every tensor, but not every number: half a billion weights would take seconds at each opening.
-        digest.update(tensor[::max(1, tensor.numel() // 4096)].float().numpy().tobytes())
+        digest.update(tensor[:: max(1, tensor.numel() // 4096)].float().numpy().tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -17,6 +17,7 @@
 
 Words stand in `words/*.json` under `errors.<key>`: `what` is wrong and the `remedy`.
 """
+
 from __future__ import annotations
 
 from rag.words import say
@@ -49,26 +50,31 @@ class Error(Exception):
 
 class Usage(Error):
     """Wrong use that has no name of its own; fields: what, remedy."""
+
     key = "usage"
 
 
 class EmptyQuestion(Usage):
     """A question of nothing but space and punctuation."""
+
     key = "empty_question"
 
 
 class QuestionTooLong(Usage):
     """Fields: length, limit (characters)."""
+
     key = "question_too_long"
 
 
 class BadBatchLine(Usage):
     """A line of a batch that is not the JSON it should be. Fields: line, why."""
+
     key = "bad_batch_line"
 
 
 class BadSetting(Usage):
     """Fields: name, value, allowed."""
+
     key = "bad_setting"
 
 
@@ -79,74 +85,88 @@ class NothingThere(Error):
 
 class EmptyLibrary(NothingThere):
     """Nothing has been added yet. Fields: library."""
+
     key = "empty_library"
 
 
 class UnknownName(NothingThere):
     """No document, article or model of that name. Fields: name."""
+
     key = "unknown_name"
 
 
 class PathMissing(NothingThere):
     """A path given to `add` that is not there. Fields: path."""
+
     key = "path_missing"
 
 
 class FileRefused(Error):
     """A file that can't become articles. Fields: file, reason."""
+
     key = "file_refused"
     exit_code = 4
 
 
 class LibraryDamaged(Error):
     """The database can't be read or contradicts itself. Fields: library, detail."""
+
     key = "library_damaged"
     exit_code = 5
 
 
 class LibraryNewer(LibraryDamaged):
     """Made by a newer version. Fields: library, theirs, ours."""
+
     key = "library_newer"
 
 
 class NotALibrary(LibraryDamaged):
     """The path is a file or holds something else. Fields: library."""
+
     key = "not_a_library"
 
 
 class OtherEmbedding(LibraryDamaged):
     """Embedded by a model that is not in use. Fields: library, theirs, ours."""
+
     key = "other_embedding"
     exit_code = 6
 
 
 class ModelUnusable(Error):
     """A model's folder, file or id that can't be used. Fields: model, why."""
+
     key = "model_unusable"
     exit_code = 6
 
 
 class ModelsNotInstalled(ModelUnusable):
     """The packages for language models are not installed. Fields: model."""
+
     key = "models_not_installed"
 
 
 class LibraryLocked(Error):
     """Another process is writing. Fields: library."""
+
     key = "library_locked"
     exit_code = 7
 
 
 class DiskFull(Error):
     """Fields: path."""
+
     key = "disk_full"
 
 
 class NoPermission(Error):
     """Fields: path."""
+
     key = "no_permission"
 
 
 class PortTaken(Error):
     """Fields: host, port."""
+
     key = "port_taken"

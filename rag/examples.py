@@ -1,4 +1,5 @@
 """A library comes in, questions that it can answer go out: for readers who do not know yet what to ask."""
+
 from __future__ import annotations
 
 import json
@@ -25,7 +26,7 @@ def examples(store: Store, n: int) -> list[tuple[str, str]]:
     if not made:
         newest = list(store.articles(offset=max(0, store.counts().articles - 60), limit=60))[::-1]
         titled = [a for a in newest if 4 <= len(a.title) <= 40]
-        titled.sort(key=lambda a: not any(w in a.title for w in _ASKS))     # stable: newest first among equals
+        titled.sort(key=lambda a: not any(w in a.title for w in _ASKS))  # stable: newest first among equals
         made = [(a.column or a.source, _asked(a.title)) for a in titled]
     seen: set[str] = set()
     first = [m for m in made if not (m[0] in seen or seen.add(m[0]))]  # type: ignore[func-returns-value]
@@ -44,5 +45,8 @@ def _of_samples() -> list[tuple[str, str]]:
         return []
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
     wanted = ("why", "how", "how_many", "list")
-    return [(r["article"], r["question"]) for r in rows
-            if r.get("article") and not r.get("refuse") and not r.get("history") and r.get("kind") in wanted]
+    return [
+        (r["article"], r["question"])
+        for r in rows
+        if r.get("article") and not r.get("refuse") and not r.get("history") and r.get("kind") in wanted
+    ]

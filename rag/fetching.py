@@ -1,4 +1,5 @@
 """Rows of the tables become the types that travel: the reading half of the store, on a connection it is given."""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_AT_ONCE = 500      # numbers in one IN list
+_AT_ONCE = 500  # numbers in one IN list
 
 
 def let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
@@ -32,9 +33,9 @@ def let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
 
 
 def chunks(ids: Sequence[int]) -> Iterator[list[int]]:
-    plain = [int(i) for i in ids]       # numpy's integers are no numbers to sqlite3
+    plain = [int(i) for i in ids]  # numpy's integers are no numbers to sqlite3
     for i in range(0, len(plain), _AT_ONCE):
-        yield plain[i:i + _AT_ONCE]
+        yield plain[i : i + _AT_ONCE]
 
 
 def by_id(c: sa.Connection, query: sa.Select[Any], key: sa.ColumnElement[int], ids: Iterable[int]) -> dict[int, Any]:
@@ -51,14 +52,36 @@ def hits(c: sa.Connection, passage_ids: Sequence[int]) -> dict[int, Hit]:
     for i in passage_ids:
         r = found.get(int(i))
         if r is not None and (x := of.get(r.article)) is not None:
-            hits[r.id] = Hit(r.id, x.article_id, x.source, x.title, r.start_at, r.end_at, x.text[r.start_at:r.end_at],
-                             0.0, author=x.author, date=x.date, page=x.page, column=x.rubric, heading=r.heading)
+            hits[r.id] = Hit(
+                r.id,
+                x.article_id,
+                x.source,
+                x.title,
+                r.start_at,
+                r.end_at,
+                x.text[r.start_at : r.end_at],
+                0.0,
+                author=x.author,
+                date=x.date,
+                page=x.page,
+                column=x.rubric,
+                heading=r.heading,
+            )
     return hits
 
 
 def article(r: Any) -> Article:
-    return Article(r.article_id, r.source, r.title, r.text, r.author, r.date, r.page, r.rubric,
-                   tuple(Section(*s) for s in json.loads(r.sections)))
+    return Article(
+        r.article_id,
+        r.source,
+        r.title,
+        r.text,
+        r.author,
+        r.date,
+        r.page,
+        r.rubric,
+        tuple(Section(*s) for s in json.loads(r.sections)),
+    )
 
 
 def model(c: sa.Connection, name: str) -> int:

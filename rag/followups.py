@@ -3,6 +3,7 @@
 By rules, without a language model: what a pronoun stands for, what is put in another's place (那云溪县的呢),
 and the standing subject where none is named. A question with a subject of its own is a change of topic.
 """
+
 from __future__ import annotations
 
 import re
@@ -12,18 +13,26 @@ from rag import text as t
 from rag.question import clean, content, is_name, kind_of, names_in, quoted_in
 from rag.types import Turn
 
-LOOK_BACK = 6       # turns that can still be leaned on
+LOOK_BACK = 6  # turns that can still be leaned on
 
-_LEAD = re.compile(r"^(?:那么|那末|还有|另外|此外|然后|再问一下|再问|请问|对了|顺便问(?:一下)?|接着问|那(?![个些位家天里儿边年次场种时座所支条款件项名部本篇份段届期批块只台辆艘架])|哦|嗯|好的?|好吧)[，,、：:\s]*")
+_LEAD = re.compile(
+    r"^(?:那么|那末|还有|另外|此外|然后|再问一下|再问|请问|对了|顺便问(?:一下)?|接着问|那(?![个些位家天里儿边年次场种时座所支条款件项名部本篇份段届期批块只台辆艘架])|哦|嗯|好的?|好吧)[，,、：:\s]*"
+)
 _PERSON = r"(?:他们俩?|她们俩?|他俩|她俩|他|她|这位[^\s，,的]{0,4}?(?=是|在|有|来|的|说|叫|又|还|，)|那位[^\s，,的]{0,4}?(?=是|在|有|来|的|说|叫|又|还|，)|这个人|那个人|此人|该人)"
 _THING = r"(?:它们|它|牠|(?:这|那|该|此|本|上述)(?:个|次|场|项|种|家|座|款|届|期|批|篇|部|条|台|只|所|件|类|些|份)?(?:[\u4e00-\u9fff]{2,6}?)(?=的|是|在|有|什|怎|为|多|几|由|哪|谁|一共|总共|共|到底|会|能|要|还|又|都|分|叫|何|如|[，,？?]|$)|(?:这|那|该)(?:个|次|场|项|种|家|座|款|件|事)|这|其(?![他它中实余次])|此(?![外次前后])|该)"
 _THERE = r"(?:这里|那里|那儿|这儿|那边|当地|对方|当时|同期|其中)"
 _PRONOUN = re.compile(rf"{_PERSON}|{_THERE}|{_THING}")
 _IS_PERSON = re.compile(_PERSON)
-_ASKS = re.compile(r"是?(?:什么|啥|甚么)(?:时候|时间|地方|人|样|名字?)?|是?谁|是?哪(?:些|位|里|儿|家|天|年|个|种|几|一|两|所|座|部|国|名|门|款|届|支|项|条|篇|本|类|座城市)?|为(?:什么|啥|何)|怎么样?|怎样|如何|多少|几|多[长高远重大久深快宽]|何时|何地|是否|有没有|是不是|吗")
-_NOTHING_LEFT = re.compile(r"(?:一共|总共|大概|大约|到底|究竟|目前|现在|当时|又|还|都|就|才|也|要|会|能|是|有|由|被|在|于|为|了|的|达到?|叫做?|名叫|给|到|去|用|设|共|来|从|把|放)+$")
+_ASKS = re.compile(
+    r"是?(?:什么|啥|甚么)(?:时候|时间|地方|人|样|名字?)?|是?谁|是?哪(?:些|位|里|儿|家|天|年|个|种|几|一|两|所|座|部|国|名|门|款|届|支|项|条|篇|本|类|座城市)?|为(?:什么|啥|何)|怎么样?|怎样|如何|多少|几|多[长高远重大久深快宽]|何时|何地|是否|有没有|是不是|吗"
+)
+_NOTHING_LEFT = re.compile(
+    r"(?:一共|总共|大概|大约|到底|究竟|目前|现在|当时|又|还|都|就|才|也|要|会|能|是|有|由|被|在|于|为|了|的|达到?|叫做?|名叫|给|到|去|用|设|共|来|从|把|放)+$"
+)
 _BOUND = re.compile(r"[?？。！!\s]+$")
-_CUES = re.compile(r"^(?:又|还|也|再|另|其他|其余|别的|后来|之后|后续|结果|具体|最后|现在|目前|如今|下一步|下次|上次|去年|今年|明年)|又(?:是|有|叫|在)|还有(?:哪|什|谁|几|多)|别的|其他的?|对方")
+_CUES = re.compile(
+    r"^(?:又|还|也|再|另|其他|其余|别的|后来|之后|后续|结果|具体|最后|现在|目前|如今|下一步|下次|上次|去年|今年|明年)|又(?:是|有|叫|在)|还有(?:哪|什|谁|几|多)|别的|其他的?|对方"
+)
 _IF = re.compile(r"^(?:要是|如果|假如|若是|若|换成|换作|改成|改为)")
 _NAMING = re.compile(r"(?:叫|名字?|称|发布|推出|研制|开发|建成|用的?|获得|举办|什么|哪)")
 _ANSWER_FIGURE = re.compile(r"^[约超近逾达共]*[\d〇零一二两三四五六七八九十百千万亿]+")
@@ -70,8 +79,11 @@ def _end(asked: str) -> str:
 
 def _own(text: str) -> bool:
     """It names its own subject: a person, a place, a body, a title, a code."""
-    return bool(quoted_in(text)) or any(len(n) > 1 for n in names_in(t.fold(text))) or any(
-        tag == "eng" and len(word) > 1 for word, tag in t.tagged(text))
+    return (
+        bool(quoted_in(text))
+        or any(len(n) > 1 for n in names_in(t.fold(text)))
+        or any(tag == "eng" and len(word) > 1 for word, tag in t.tagged(text))
+    )
 
 
 def _leans(core: str, before: str, answer: str) -> bool:
@@ -89,8 +101,20 @@ def _leans(core: str, before: str, answer: str) -> bool:
 def _pronoun(core: str) -> re.Match[str] | None:
     for match in _PRONOUN.finditer(core):
         # 那位 and 这家 before an asking word of their own sentence: 哪位 misspelt, 这家医院的…
-        if core[max(0, match.start() - 1):match.start()] in ("其", "因", "如", "从", "至", "自", "由", "到", "及", "彼", "应", "本") \
-                and match[0] in ("此", "他", "其", "它", "该"):
+        if core[max(0, match.start() - 1) : match.start()] in (
+            "其",
+            "因",
+            "如",
+            "从",
+            "至",
+            "自",
+            "由",
+            "到",
+            "及",
+            "彼",
+            "应",
+            "本",
+        ) and match[0] in ("此", "他", "其", "它", "该"):
             continue
         return match
     return None
@@ -107,7 +131,7 @@ def _short(answer: str) -> str:
 
 def _resolved(core: str, pronoun: re.Match[str], before: str, answer: str) -> str:
     word = pronoun[0]
-    rest = core[pronoun.end():]
+    rest = core[pronoun.end() :]
     if _IS_PERSON.match(word):
         people = _short(answer) if kind_of(before) in ("who", "which", "list", "other") else ""
         if not people:
@@ -116,17 +140,23 @@ def _resolved(core: str, pronoun: re.Match[str], before: str, answer: str) -> st
         return _put(core, pronoun, people, rest)
     if _own(rest) and pronoun.start() == 0 and word in ("它", "这", "那"):
         return rest
-    thing = _short(answer) if kind_of(before) in ("which", "definition", "other", "list") and not re.fullmatch(_THERE, word) else ""
+    thing = (
+        _short(answer)
+        if kind_of(before) in ("which", "definition", "other", "list") and not re.fullmatch(_THERE, word)
+        else ""
+    )
     if thing and is_name(thing):
         thing = ""
     subject = thing or _subject(before, answer)
     if re.fullmatch(_THERE, word):
-        lead = core[:pronoun.start()]
+        lead = core[: pronoun.start()]
         keep = word if word in ("对方", "那边", "其中", "当时", "同期") else ""
         if word == "对方" and rest.startswith("那边"):
             keep = "对方"
         return _joined(subject, lead + keep + rest)
-    noun = re.sub(r"^(?:这|那|该|此|本|上述|其)(?:个|次|场|项|种|家|座|款|届|期|批|篇|部|条|台|只|所|件|类|些|份)?", "", word)
+    noun = re.sub(
+        r"^(?:这|那|该|此|本|上述|其)(?:个|次|场|项|种|家|座|款|届|期|批|篇|部|条|台|只|所|件|类|些|份)?", "", word
+    )
     if noun and noun in ("它", "它们", "牠"):
         noun = ""
     # 这个活动 → the subject, said once: 科普进校园活动
@@ -141,8 +171,8 @@ def _put(core: str, pronoun: re.Match[str], subject: str, rest: str) -> str:
     if not subject:
         return core
     if subject in core:
-        return core[:pronoun.start()] + rest
-    return core[:pronoun.start()] + subject + rest
+        return core[: pronoun.start()] + rest
+    return core[: pronoun.start()] + subject + rest
 
 
 def _joined(subject: str, asked: str) -> str:
@@ -158,7 +188,7 @@ def _subject(before: str, answer: str) -> str:
     asks = _ASKS.search(before)
     if not asks:
         return before
-    head, tail = before[:asks.start()], before[asks.end():]
+    head, tail = before[: asks.start()], before[asks.end() :]
     if kind_of(before) == "how_many":
         # 成华区科协2024年的推文阅读量是多少: the subject is whose figure it is
         value = re.match(r"(.{2,})的[^的]{2,12}?(?:一共|总共|大概|大约)?(?:是|为|有|达到?)?$", head)
@@ -180,8 +210,14 @@ def _subject(before: str, answer: str) -> str:
             at += len(word)
         subject = tail[at:] if at < len(folded) else tail
     named = _short(answer)
-    if named and _NAMING.search(before[max(0, asks.start() - 4):asks.end()]) and not is_name(named) and kind_of(before) in ("which", "definition", "other") \
-            and named not in subject and len(named) <= 16:
+    if (
+        named
+        and _NAMING.search(before[max(0, asks.start() - 4) : asks.end()])
+        and not is_name(named)
+        and kind_of(before) in ("which", "definition", "other")
+        and named not in subject
+        and len(named) <= 16
+    ):
         subject = f"{subject}{named}"
     return subject
 
@@ -193,7 +229,7 @@ def _without_verb(subject: str) -> str:
     while words and (words[-1][1] in ("v", "ul", "p", "d", "uz", "ug") or words[-1][0] in ("了", "过", "着")):
         word, _ = words.pop()
         cut += len(word)
-    rest = subject[:len(subject) - cut]
+    rest = subject[: len(subject) - cut]
     return rest if cut and any(tag[:1] in "nj" or tag == "eng" for _, tag in words) else subject
 
 
@@ -208,7 +244,7 @@ def _instead(swapped: str, before: str, answer: str) -> str:
         return done + "？"
     asks = _ASKS.search(before)
     subject = _subject(before, answer)
-    tail = before[asks.start():] if asks else ""
+    tail = before[asks.start() :] if asks else ""
     kind = kind_of(before)
     if asks and kind == "how_many":
         unit = re.match(r"(?:是|为|有)?(?:多少|几)[\u4e00-\u9fff]{0,2}$", tail)
@@ -226,8 +262,11 @@ def _joined_of(subject: str, attribute: str) -> str:
 
 
 _UNLIKE = re.compile(r"^(?:那|还有|换成)")
-_LIKE = ((r"[\u4e00-\u9fff]{1,6}?[省市县区镇乡村]", "place"), (r"(?:1\d|20)\d\d年?|[去今明前]年|上半年|下半年", "year"),
-         (r"\d{1,2}月(?:份)?|[一二三四五六七八九十]+月(?:份)?|上个?月|下个?月", "month"))
+_LIKE = (
+    (r"[\u4e00-\u9fff]{1,6}?[省市县区镇乡村]", "place"),
+    (r"(?:1\d|20)\d\d年?|[去今明前]年|上半年|下半年", "year"),
+    (r"\d{1,2}月(?:份)?|[一二三四五六七八九十]+月(?:份)?|上个?月|下个?月", "month"),
+)
 
 
 def _swap(swapped: str, before: str, rest: str) -> str:
@@ -239,7 +278,7 @@ def _swap(swapped: str, before: str, rest: str) -> str:
             olds = [n for n in names_in(t.fold(before)) if re.fullmatch(pattern, n)] if kind == "place" else []
             found = re.search(re.escape(olds[0]) if olds else pattern, before)
             if found and found[0] != swapped:
-                whole = before[:found.start()] + swapped + before[found.end():]
+                whole = before[: found.start()] + swapped + before[found.end() :]
                 asks = _ASKS.search(whole)
                 return _joined(_subject(whole, ""), rest) if rest and asks else whole
     tags = {tag for w, tag in t.tagged(swapped) if tag in ("nr", "ns", "nt")}

@@ -2,6 +2,7 @@
 
 Everything heavy (database, indexes, models) is opened when it is first needed, and once.
 """
+
 from __future__ import annotations
 
 import threading
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 Watch = Callable[[Progress], None]
 ANY = Filter()
 BUILTIN = "builtin"
-LOOKED_AT = 12          # passages an answer is made from
+LOOKED_AT = 12  # passages an answer is made from
 EMBEDDED_AT_ONCE = 256  # passages between two commits of vectors: what a kill can lose
 INDEXED_AT_ONCE = 4000  # passages between two commits of words, while small files come in
 
@@ -133,7 +134,9 @@ class Library:
 
     # ---------------------------------------------------------------- adding and removing
 
-    def add(self, paths: Sequence[str | PathLike[str]], *, progress: Watch | None = None, embed: bool = True) -> list[Receipt]:
+    def add(
+        self, paths: Sequence[str | PathLike[str]], *, progress: Watch | None = None, embed: bool = True
+    ) -> list[Receipt]:
         """Reads files, folders and archives; a receipt for each file, in order. A refused file stops no other.
 
         Articles are found by their words when this returns, and by meaning too where `embed` is True; an
@@ -173,8 +176,12 @@ class Library:
 
         started = time.monotonic()
         if isinstance(document, FileRefused):
-            return Receipt(str(document.fields.get("file", source)), "refused", str(document.fields.get("reason", document)),
-                           seconds=time.monotonic() - started)
+            return Receipt(
+                str(document.fields.get("file", source)),
+                "refused",
+                str(document.fields.get("reason", document)),
+                seconds=time.monotonic() - started,
+            )
         if self._store.unchanged(document.source, document.sha256, VERSION):
             kept = self._store.document(document.source)
             articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
@@ -182,8 +189,16 @@ class Library:
         same = [s for s in self._store.same_bytes(document.sha256) if s != document.source]
         articles_ = cut(document)
         if not articles_:
-            return Receipt(document.source, "refused", say("library.no_article"), document.encoding, document.pages,
-                           document.ocr_pages, document.characters, seconds=time.monotonic() - started)
+            return Receipt(
+                document.source,
+                "refused",
+                say("library.no_article"),
+                document.encoding,
+                document.pages,
+                document.ocr_pages,
+                document.characters,
+                seconds=time.monotonic() - started,
+            )
         try:
             put = self._store.put(document, ((a, split(a)) for a in articles_), splitter=VERSION)
         except FileRefused as refusal:
@@ -230,8 +245,16 @@ class Library:
                 found = set(index.lexical(tokens(probe), 50).ids.tolist())
                 found |= set(index.nearest(self._embedder().passages([probe])[0], 50).ids.tolist())
                 left += len(found & went)
-            removals.append(Removal(one.name, "removed" if one.articles else "unknown", one.articles, len(went), left,
-                                    time.monotonic() - started))
+            removals.append(
+                Removal(
+                    one.name,
+                    "removed" if one.articles else "unknown",
+                    one.articles,
+                    len(went),
+                    left,
+                    time.monotonic() - started,
+                )
+            )
         return removals
 
     # ---------------------------------------------------------------- looking
@@ -243,14 +266,24 @@ class Library:
         columns, sources = store.columns_and_sources()
         last = store.documents(offset=max(0, counts.documents - 1), limit=1)
         embedded = store.embedding_progress(model)[0] if model else 0
-        return LibraryState(counts.articles, counts.documents, counts.passages, embedded, last[-1].added_at if last else None,
-                            tuple(name for name, _ in sources), tuple(name for name, _ in columns), model)
+        return LibraryState(
+            counts.articles,
+            counts.documents,
+            counts.passages,
+            embedded,
+            last[-1].added_at if last else None,
+            tuple(name for name, _ in sources),
+            tuple(name for name, _ in columns),
+            model,
+        )
 
     def documents(self, offset: int = 0, limit: int | None = None) -> list[Kept]:
         """In the order in which they came."""
         return self._store.documents(offset, limit)
 
-    def articles(self, only: Filter = ANY, *, title: str = "", offset: int = 0, limit: int | None = None) -> list[Article]:
+    def articles(
+        self, only: Filter = ANY, *, title: str = "", offset: int = 0, limit: int | None = None
+    ) -> list[Article]:
         """In the order in which they came; `title`: only those whose title holds it."""
         return list(self._store.articles(only, title=title, offset=offset, limit=limit))
 
@@ -293,15 +326,39 @@ class Library:
         return Found(tuple(hits), asked.rewritten, {"total": time.monotonic() - started})
 
     @overload
-    def ask(self, question: str, *, history: Sequence[Turn] = ..., only: Filter = ..., engine: str | None = ...,
-            stream: Literal[False] = ..., stop: Callable[[], bool] | None = ...) -> Reply: ...
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = ...,
+        only: Filter = ...,
+        engine: str | None = ...,
+        stream: Literal[False] = ...,
+        stop: Callable[[], bool] | None = ...,
+    ) -> Reply: ...
 
     @overload
-    def ask(self, question: str, *, history: Sequence[Turn] = ..., only: Filter = ..., engine: str | None = ...,
-            stream: Literal[True], stop: Callable[[], bool] | None = ...) -> Iterator[Piece]: ...
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = ...,
+        only: Filter = ...,
+        engine: str | None = ...,
+        stream: Literal[True],
+        stop: Callable[[], bool] | None = ...,
+    ) -> Iterator[Piece]: ...
 
-    def ask(self, question: str, *, history: Sequence[Turn] = (), only: Filter = ANY, engine: str | None = None,
-            stream: bool = False, stop: Callable[[], bool] | None = None) -> Reply | Iterator[Piece]:
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        only: Filter = ANY,
+        engine: str | None = None,
+        stream: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> Reply | Iterator[Piece]:
         """An answer with citations, or an honest refusal; as it grows where `stream` is True (the last piece has the
         reply). `stop`: asked often; once it is true, writing ends and what is written is kept.
 
@@ -314,7 +371,9 @@ class Library:
         pieces = self._answer(asked, only, None if empty else self._engine(engine), stop or (lambda: False))
         return pieces if stream else last_reply(pieces)
 
-    def _answer(self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool]) -> Iterator[Piece]:
+    def _answer(
+        self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool]
+    ) -> Iterator[Piece]:
         started = time.monotonic()
         yield Piece("searching")
         if engine is None:
@@ -361,6 +420,7 @@ class Library:
 
 
 # ---------------------------------------------------------------- without a library, or about one that will not open
+
 
 def check(folder: str | PathLike[str] | None = None, *, repair: bool = False, progress: Watch | None = None) -> Checkup:
     """Proves that a library is whole; `repair` makes anew what is derived. A database that can't be read is a fault.
@@ -424,6 +484,7 @@ def read(question: str, passages: Sequence[str], *, history: Sequence[Turn] = ()
 
 # ---------------------------------------------------------------- wiring
 
+
 def open_embedder(settings: Settings) -> Embedder:
     from rag import embedding
 
@@ -431,7 +492,7 @@ def open_embedder(settings: Settings) -> Embedder:
 
 
 def open_engine(name: str, settings: Settings, embedder: Embedder, has: Callable[[str], bool] | None) -> Engine:
-    """"builtin", or the folder or hub id of a language model."""
+    """ "builtin", or the folder or hub id of a language model."""
     from rag.answering.extractive import Extractive as Builtin
 
     extractive: Extractive = Builtin(embedder, has)
@@ -463,6 +524,17 @@ def last_reply(pieces: Iterator[Piece]) -> Reply:
 
 
 def _receipt(document: Document, status: Any, articles: int, passages: int, duplicates: int, started: float) -> Receipt:
-    return Receipt(document.source, status, "；".join(document.losses) or None, document.encoding, document.pages,
-                   document.ocr_pages, document.characters, articles, passages, round(document.garbled, 4), duplicates,
-                   round(time.monotonic() - started, 4))
+    return Receipt(
+        document.source,
+        status,
+        "；".join(document.losses) or None,
+        document.encoding,
+        document.pages,
+        document.ocr_pages,
+        document.characters,
+        articles,
+        passages,
+        round(document.garbled, 4),
+        duplicates,
+        round(time.monotonic() - started, 4),
+    )

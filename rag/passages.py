@@ -3,6 +3,7 @@
 Even passages are found better than full ones with a crumb at the end, so the number of passages
 is fixed first and each takes its share of the sentences.
 """
+
 from __future__ import annotations
 
 import re
@@ -14,10 +15,10 @@ from rag.text import Span, sentences
 from rag.types import Article, Passage, Section
 
 # Measured by embeddings/train_ranker.py's study, see embeddings/ranker/README.md.
-SIZE = 160      # characters a passage aims at, at most
-VERSION = "2"   # of the rules below: a library cut by others is cut anew when its files are added again
-LONGEST = 320   # a single sentence past this is cut at its commas, or at a space, or anywhere
-LONGEST_NAME = 60   # of a title or heading; some pages give a whole paragraph, which would drown the passage under it
+SIZE = 160  # characters a passage aims at, at most
+VERSION = "2"  # of the rules below: a library cut by others is cut anew when its files are added again
+LONGEST = 320  # a single sentence past this is cut at its commas, or at a space, or anywhere
+LONGEST_NAME = 60  # of a title or heading; some pages give a whole paragraph, which would drown the passage under it
 _PAUSE = re.compile(r"[，,、：:]|\s(?=\S)")
 
 
@@ -30,7 +31,7 @@ def split(article: Article) -> list[Passage]:
     for begin, end in pairwise(edges):
         spans = [(begin + a, begin + b) for a, b in sentences(text[begin:end])]
         pieces = [piece for span in spans for piece in _shorter(text, span)]
-        heading = _heading(article.title, sections[:bisect_right(starts, begin)])
+        heading = _heading(article.title, sections[: bisect_right(starts, begin)])
         passages += [Passage(a, b, text[a:b], heading) for a, b in _pack(pieces)]
     return passages
 

@@ -1,4 +1,5 @@
 """Documents come in with their articles and go again: the writing half of the store, in a transaction it is given."""
+
 from __future__ import annotations
 
 import hashlib
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_AT_ONCE = 500      # articles written together: bounds memory, and costs nothing against 5000
+_AT_ONCE = 500  # articles written together: bounds memory, and costs nothing against 5000
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
-def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]],
-        splitter: str) -> Put:
+def put(
+    c: sa.Connection, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]], splitter: str
+) -> Put:
     """See `Store.put`."""
     d = t.documents.c
     old = c.execute(sa.select(t.documents).where(d.source == document.source)).first()
@@ -37,10 +39,20 @@ def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, 
     change = _next(c, "change")
     number = old.id if old is not None else _next(c, "document")
     row = {
-        "source": document.source, "sha256": document.sha256, "format": document.format, "encoding": document.encoding,
-        "pages": document.pages, "ocr_pages": document.ocr_pages, "characters": document.characters,
-        "garbled": document.garbled, "losses": json.dumps(document.losses, ensure_ascii=False), "splitter": splitter,
-        "added_at": datetime.now(UTC).isoformat(timespec="seconds"), "articles": 0, "passages": 0, "written": 0,
+        "source": document.source,
+        "sha256": document.sha256,
+        "format": document.format,
+        "encoding": document.encoding,
+        "pages": document.pages,
+        "ocr_pages": document.ocr_pages,
+        "characters": document.characters,
+        "garbled": document.garbled,
+        "losses": json.dumps(document.losses, ensure_ascii=False),
+        "splitter": splitter,
+        "added_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "articles": 0,
+        "passages": 0,
+        "written": 0,
     }
     if old is None:
         c.execute(sa.insert(t.documents), {"id": number, **row})
@@ -51,8 +63,15 @@ def put(c: sa.Connection, document: Document, articles: Iterable[tuple[Article, 
     while some := list(islice(stream, _AT_ONCE)):
         writer.take(some)
     removed = writer.finish()
-    return Put("replaced" if old is not None else "added", change, number, writer.articles, writer.passages,
-               range(writer.first, writer.next_passage), tuple(removed))
+    return Put(
+        "replaced" if old is not None else "added",
+        change,
+        number,
+        writer.articles,
+        writer.passages,
+        range(writer.first, writer.next_passage),
+        tuple(removed),
+    )
 
 
 class _Writer:
@@ -63,8 +82,8 @@ class _Writer:
         self.articles = self.passages = 0
         self.next_article = _last(c, "article") + 1
         self.first = self.next_passage = _last(c, "passage") + 1
-        self.used: set[str] = set()             # article ids of this version
-        self.old: dict[int, tuple[str, str, int]] = {}      # not met again yet: row → digest, article id, position
+        self.used: set[str] = set()  # article ids of this version
+        self.old: dict[int, tuple[str, str, int]] = {}  # not met again yet: row → digest, article id, position
         self.by_digest: dict[str, list[int]] = {}
         self.by_article_id: dict[str, int] = {}
         self.removed: list[int] = []
@@ -92,15 +111,17 @@ class _Writer:
             else:
                 fresh.append((article, passages, digest, position))
         if moved:
-            self.c.execute(sa.update(t.articles).where(t.articles.c.id == sa.bindparam("row"))
-                           .values(position=sa.bindparam("to")), moved)
+            self.c.execute(
+                sa.update(t.articles).where(t.articles.c.id == sa.bindparam("row")).values(position=sa.bindparam("to")),
+                moved,
+            )
         if fresh:
             self._insert(fresh)
 
     def _judge(self, article: Article, passages: Sequence[Passage]) -> None:
         """ValueError: passages of another text. FileRefused: characters that no database keeps (NUL, half a pair)."""
         for p in passages:
-            if article.text[p.start:p.end] != p.text or p.start >= p.end:
+            if article.text[p.start : p.end] != p.text or p.start >= p.end:
                 raise ValueError(f"{article.article_id}: passage {p.start}–{p.end} is not what its article says there")
         said = "".join(filter(None, (article.text, article.title, article.author, article.column, article.source)))
         if "\0" in said or _HALVES.search(said):
@@ -122,18 +143,41 @@ class _Writer:
         rows, spans = [], []
         for (article, passages, digest, position), article_id in zip(fresh, ids, strict=True):
             day = days(article.date)
-            rows.append({
-                "id": self.next_article, "article_id": article_id, "document": self.number, "position": position,
-                "source": f"{self.document.source}#{article.source}" if article.source in taken else article.source,
-                "title": article.title, "folded_title": fold(article.title), "author": article.author,
-                "date": article.date, "first_day": day[0] if day else None, "last_day": day[1] if day else None,
-                "page": article.page, "rubric": article.column, "text": article.text, "characters": len(article.text),
-                "sections": json.dumps([(s.start, s.level, s.heading) for s in article.sections], ensure_ascii=False),
-                "text_sha256": sha256(article.text), "digest": digest,
-            })
+            rows.append(
+                {
+                    "id": self.next_article,
+                    "article_id": article_id,
+                    "document": self.number,
+                    "position": position,
+                    "source": f"{self.document.source}#{article.source}" if article.source in taken else article.source,
+                    "title": article.title,
+                    "folded_title": fold(article.title),
+                    "author": article.author,
+                    "date": article.date,
+                    "first_day": day[0] if day else None,
+                    "last_day": day[1] if day else None,
+                    "page": article.page,
+                    "rubric": article.column,
+                    "text": article.text,
+                    "characters": len(article.text),
+                    "sections": json.dumps(
+                        [(s.start, s.level, s.heading) for s in article.sections], ensure_ascii=False
+                    ),
+                    "text_sha256": sha256(article.text),
+                    "digest": digest,
+                }
+            )
             for p in passages:
-                spans.append({"id": self.next_passage, "article": self.next_article, "start_at": p.start,
-                              "end_at": p.end, "heading": p.heading, "change": self.change})
+                spans.append(
+                    {
+                        "id": self.next_passage,
+                        "article": self.next_article,
+                        "start_at": p.start,
+                        "end_at": p.end,
+                        "heading": p.heading,
+                        "change": self.change,
+                    }
+                )
                 self.next_passage += 1
             self.next_article += 1
         self.c.execute(sa.insert(t.articles), rows)
@@ -190,8 +234,9 @@ def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
             continue
         change = change or _next(c, "change")
         a = t.articles.c
-        touched = {i for some in _chunks(rows)
-                   for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
+        touched = {
+            i for some in _chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()
+        }
         probes = _probes(c, rows)
         went = delete_articles(c, rows, change)
         recount(c, sorted(touched))
@@ -220,10 +265,15 @@ def _probes(c: sa.Connection, rows: Sequence[int]) -> tuple[str, ...]:
     a, p = t.articles.c, t.passages.c
     texts = []
     for row in dict.fromkeys((rows[0], rows[len(rows) // 2], rows[-1])):
-        found = c.execute(sa.select(a.text, p.start_at, p.end_at).join(t.passages, p.article == a.id)
-                          .where(a.id == row).order_by(p.start_at.desc()).limit(1)).first()
+        found = c.execute(
+            sa.select(a.text, p.start_at, p.end_at)
+            .join(t.passages, p.article == a.id)
+            .where(a.id == row)
+            .order_by(p.start_at.desc())
+            .limit(1)
+        ).first()
         if found is not None:
-            texts.append(found.text[found.start_at:found.end_at])
+            texts.append(found.text[found.start_at : found.end_at])
     return tuple(texts)
 
 
@@ -246,13 +296,19 @@ def recount(c: sa.Connection, numbers: Sequence[int]) -> None:
     """Writes how much these documents have now; one with nothing left goes."""
     a, p, d = t.articles.c, t.passages.c, t.documents.c
     for number in numbers:
-        count, written = c.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(a.characters), 0))
-                                   .where(a.document == number)).one()
-        held = c.execute(sa.select(sa.func.count()).select_from(t.passages).join(t.articles, a.id == p.article)
-                         .where(a.document == number)).scalar_one()
+        count, written = c.execute(
+            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(a.characters), 0)).where(a.document == number)
+        ).one()
+        held = c.execute(
+            sa.select(sa.func.count())
+            .select_from(t.passages)
+            .join(t.articles, a.id == p.article)
+            .where(a.document == number)
+        ).scalar_one()
         if count:
-            c.execute(sa.update(t.documents).where(d.id == number),
-                      {"articles": count, "passages": held, "written": written})
+            c.execute(
+                sa.update(t.documents).where(d.id == number), {"articles": count, "passages": held, "written": written}
+            )
         else:
             c.execute(sa.delete(t.documents).where(d.id == number))
 
@@ -280,12 +336,15 @@ def put_vectors(c: sa.Connection, model: str, ids: Sequence[int], vectors: NDArr
         there = list(c.execute(sa.select(p.id).where(p.id.in_(some))).scalars())
         c.execute(sa.delete(t.vectors).where(v.model == number, v.passage.in_(there)))
         if there:
-            c.execute(sa.insert(t.vectors), [
-                {"passage": i, "model": number, "change": change, "vector": packed[of[i]].tobytes()} for i in there])
+            c.execute(
+                sa.insert(t.vectors),
+                [{"passage": i, "model": number, "change": change, "vector": packed[of[i]].tobytes()} for i in there],
+            )
     return change
 
 
 # ---------------------------------------------------------------- numbers and digests
+
 
 def _last(c: sa.Connection, name: str) -> int:
     return int(c.execute(sa.select(t.counters.c.value).where(t.counters.c.name == name)).scalar_one())
@@ -309,10 +368,24 @@ def _digest(article: Article, passages: Sequence[Passage]) -> str:
     """Of all that was given but the id: equal for the same article with the same byline, cut the same."""
     sections = [(s.start, s.level, s.heading) for s in article.sections]
     spans = [(p.start, p.end, p.heading) for p in passages]
-    return sha256(json.dumps([article.source, article.title, article.text, article.author, article.date, article.page,
-                              article.column, sections, spans], ensure_ascii=False))
+    return sha256(
+        json.dumps(
+            [
+                article.source,
+                article.title,
+                article.text,
+                article.author,
+                article.date,
+                article.page,
+                article.column,
+                sections,
+                spans,
+            ],
+            ensure_ascii=False,
+        )
+    )
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[list[int]]:
     for i in range(0, len(ids), _AT_ONCE):
-        yield list(ids[i:i + _AT_ONCE])
+        yield list(ids[i : i + _AT_ONCE])

@@ -3,6 +3,7 @@
 Boosted trees over cheap features of both lists and of the texts (`embeddings/train_ranker.py` learns them). Features
 compare passages with each other, so that neither the size of a library nor the embedding model shifts them.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,18 +26,59 @@ Floats = NDArray[np.float64]
 
 # In the order in which the trees know them; a change needs new trees.
 FEATURES = (
-    "lex", "lex_share", "lex_rank", "lex_gap", "cos_z", "cos_gap", "cos_rank", "no_vector",
-    "words", "pairs", "title", "titled", "has_title", "figures", "run", "run_length", "sentence", "sentence_pairs",
-    "rarest_missing", "rarest_held", "article_words", "article_pairs", "article_bm25", "article_rank", "article_cos",
-    "article_passages", "length", "place", "first", "asks_figure_has", "asks_why_has", "defines", "asks_back",
-    "numbers", "q_length", "q_words", "q_weight", "q_rarest", "q_figure", "q_why", "q_how", "q_define",
-    "lex_lead", "lex_top", "cos_spread", "cos_lead", "agree",
+    "lex",
+    "lex_share",
+    "lex_rank",
+    "lex_gap",
+    "cos_z",
+    "cos_gap",
+    "cos_rank",
+    "no_vector",
+    "words",
+    "pairs",
+    "title",
+    "titled",
+    "has_title",
+    "figures",
+    "run",
+    "run_length",
+    "sentence",
+    "sentence_pairs",
+    "rarest_missing",
+    "rarest_held",
+    "article_words",
+    "article_pairs",
+    "article_bm25",
+    "article_rank",
+    "article_cos",
+    "article_passages",
+    "length",
+    "place",
+    "first",
+    "asks_figure_has",
+    "asks_why_has",
+    "defines",
+    "asks_back",
+    "numbers",
+    "q_length",
+    "q_words",
+    "q_weight",
+    "q_rarest",
+    "q_figure",
+    "q_why",
+    "q_how",
+    "q_define",
+    "lex_lead",
+    "lex_top",
+    "cos_spread",
+    "cos_lead",
+    "agree",
 )
 # Trees learned on few kinds of questions are steadied by a mixture of both lists, added to their score. A question of up
 # to SHORT letters meets the words of its answer by chance: meaning leads; one of LONG letters names what it is about:
 # words lead. Chosen by questions that the trees had not seen, of training and development sets (`embeddings/ranker`).
 SHORT, LONG = 12, 18
-STEADY, MEANING = (4.0, 2.0), (0.85, 0.15)      # for a short question, for a long one
+STEADY, MEANING = (4.0, 2.0), (0.85, 0.15)  # for a short question, for a long one
 _SENTENCE = re.compile(r"[。！？!?；;…\n]")
 _BECAUSE = re.compile(r"因为|由于|原因|因此|所以|导致|缘于|为了|造成|引起|之所以|在于")
 
@@ -49,8 +91,8 @@ class Candidate:
     heading: str = ""
     article: str = ""
     start: int = 0
-    lexical: float | None = None    # BM25
-    cosine: float | None = None     # None: not embedded yet
+    lexical: float | None = None  # BM25
+    cosine: float | None = None  # None: not embedded yet
 
 
 class Ranker:
@@ -60,14 +102,15 @@ class Ranker:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1    # a hundred rows: starting a second thread costs more
+        options.intra_op_num_threads = 1  # a hundred rows: starting a second thread costs more
         self.weights = shipped()
         card = json.loads((folder / "ranker.json").read_text("utf-8"))
         if tuple(card["features"]) != FEATURES:
             raise ValueError(f"{folder}: trees for other features")
         self._slope, self._offset = card["calibration"]
-        self._session = onnxruntime.InferenceSession(str(folder / "ranker.onnx"), options,
-                                                     providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "ranker.onnx"), options, providers=["CPUExecutionProvider"]
+        )
 
     def __call__(self, question: Question, candidates: Sequence[Candidate]) -> Floats:
         """(n,) probabilities that a passage answers, roughly calibrated."""
@@ -88,7 +131,7 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
     total_words, total_pairs = sum(q_words.values()) or 1.0, sum(q_pairs.values()) or 1.0
     rarest = max(q_words.values(), default=1.0)
     q_numbers = {n.canonical for n in numbers(asked)}
-    core = "".join(re.findall(r"\w+", asked))      # its length is `letters`
+    core = "".join(re.findall(r"\w+", asked))  # its length is `letters`
 
     texts = [fold(c.text) for c in candidates]
     heads = [fold(c.heading) for c in candidates]
@@ -107,8 +150,9 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
         joined = "\n".join([heads[members[0]], *(texts[i] for i in members)])
         art_words[a] = _held(q_words, joined) / total_words
         art_pairs[a] = _held(q_pairs, joined) / total_pairs
-        art_bm25[a] = sum(v * tf * 2.2 / (tf + 1.2) for w, v in (*q_words.items(), *q_pairs.items())
-                          if (tf := joined.count(w)))
+        art_bm25[a] = sum(
+            v * tf * 2.2 / (tf + 1.2) for w, v in (*q_words.items(), *q_pairs.items()) if (tf := joined.count(w))
+        )
         known = cos[members][~np.isnan(cos[members])]
         art_cos[a] = known.max() if len(known) else np.nan
     top_bm25 = art_bm25.max() or 1.0
@@ -147,9 +191,16 @@ def features(text: str, kind: str, candidates: Sequence[Candidate], weigh: Weigh
         column["asks_why_has"][i] = len(_BECAUSE.findall(body)) if kind == "why" else -1
         column["defines"][i] = any(w + mark in whole for w in held if len(w) > 1 for mark in ("是", "指", ",是"))
         column["asks_back"][i] = "?" in body
-    of_question = {"q_length": len(core), "q_words": len(q_words), "q_weight": total_words, "q_rarest": rarest,
-                   "q_figure": kind in ("how_many", "when"), "q_why": kind == "why", "q_how": kind == "how",
-                   "q_define": kind == "definition"}
+    of_question = {
+        "q_length": len(core),
+        "q_words": len(q_words),
+        "q_weight": total_words,
+        "q_rarest": rarest,
+        "q_figure": kind in ("how_many", "when"),
+        "q_why": kind == "why",
+        "q_how": kind == "how",
+        "q_define": kind == "definition",
+    }
     for name, value in of_question.items():
         column[name][:] = value
     return out
@@ -232,6 +283,6 @@ def longest_run(needle: str, text: str) -> int:
     """Length of the longest stretch of `needle` that stands in `text`."""
     best = 0
     for i in range(len(needle)):
-        while i + best < len(needle) and needle[i:i + best + 1] in text:
+        while i + best < len(needle) and needle[i : i + best + 1] in text:
             best += 1
     return best

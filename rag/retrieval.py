@@ -3,6 +3,7 @@
 What the words find and what the meaning finds are looked at together, by one learned order (`ranking.py`): on no set
 measured is it worse than the better of the two, which no fixed weight of them reaches (`embeddings/ranker/README.md`).
 """
+
 from __future__ import annotations
 
 from collections import Counter
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from rag.store import Store
 
 ANY = Filter()
-LOOKED_AT = 60      # passages taken from each list
-OF_ONE = 3          # passages of an article that may stand before other articles
+LOOKED_AT = 60  # passages taken from each list
+OF_ONE = 3  # passages of an article that may stand before other articles
 
 
 @cache
@@ -35,8 +36,9 @@ def ranker() -> Ranker:
     return Ranker(settings.builtin_models() / "ranker")
 
 
-def retrieve(question: Question, store: Store, index: SearchIndex, embedder: Embedder, k: int = 10,
-             only: Filter = ANY) -> list[Hit]:
+def retrieve(
+    question: Question, store: Store, index: SearchIndex, embedder: Embedder, k: int = 10, only: Filter = ANY
+) -> list[Hit]:
     """At most k hits, best first. A passage that is not embedded yet is ranked by its words."""
     vector = embedder.questions([question.text])[0]
     n = max(LOOKED_AT, k)
@@ -57,21 +59,34 @@ def rank(question: Question, hits: Sequence[Hit], embedder: Embedder) -> list[Hi
     texts = [f"{h.heading}\n{h.text}" if h.heading else h.text for h in hits]
     cosines = embedder.passages(texts) @ vector
     by_words = bm25(tokens(question.text), [tokens(t) for t in texts])
-    return in_order(question, hits, {h.passage_id: float(s) for h, s in zip(hits, by_words, strict=True) if s > 0},
-                    {h.passage_id: float(c) for h, c in zip(hits, cosines, strict=True)})
+    return in_order(
+        question,
+        hits,
+        {h.passage_id: float(s) for h, s in zip(hits, by_words, strict=True) if s > 0},
+        {h.passage_id: float(c) for h, c in zip(hits, cosines, strict=True)},
+    )
 
 
-def in_order(question: Question, hits: Sequence[Hit], by_words: Mapping[int, float],
-             cosines: Mapping[int, float]) -> list[Hit]:
+def in_order(
+    question: Question, hits: Sequence[Hit], by_words: Mapping[int, float], cosines: Mapping[int, float]
+) -> list[Hit]:
     """The hits, best first, score and why filled in; no article crowds the others out."""
-    chances = ranker()(question, [
-        Candidate(h.text, h.heading, h.article_id, h.start, by_words.get(h.passage_id), cosines.get(h.passage_id))
-        for h in hits])
+    chances = ranker()(
+        question,
+        [
+            Candidate(h.text, h.heading, h.article_id, h.start, by_words.get(h.passage_id), cosines.get(h.passage_id))
+            for h in hits
+        ],
+    )
     ordered = []
     for hit, chance in zip(hits, chances.tolist(), strict=True):
         folded = fold(f"{hit.heading}\n{hit.text}")
-        why = Why(by_words.get(hit.passage_id), cosines.get(hit.passage_id), round(chance, 4),
-                  tuple(word for word, _ in question.terms if word in folded))
+        why = Why(
+            by_words.get(hit.passage_id),
+            cosines.get(hit.passage_id),
+            round(chance, 4),
+            tuple(word for word, _ in question.terms if word in folded),
+        )
         ordered.append(replace(hit, score=round(chance, 4), why=why))
     ordered.sort(key=lambda h: -h.score)
     return spread(ordered)

@@ -2,6 +2,7 @@
 
 The one module that reads the environment. Comes in: names; goes out: paths and values.
 """
+
 from __future__ import annotations
 
 import os
@@ -13,7 +14,7 @@ import platformdirs
 from rag.errors import BadSetting
 from rag.words import LANGUAGES
 
-MAX_QUESTION = 2000     # characters; a page pasted by mistake is longer, no question is
+MAX_QUESTION = 2000  # characters; a page pasted by mistake is longer, no question is
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
 
 
@@ -22,10 +23,10 @@ class Settings:
     """What the environment and the command line said; None: the library or the default decides."""
 
     library: Path
-    engine: str | None = None       # "builtin", or a language model: a folder or hub id
-    embedding: str | None = None    # "builtin", or an embedding model: a folder or hub id
+    engine: str | None = None  # "builtin", or a language model: a folder or hub id
+    embedding: str | None = None  # "builtin", or an embedding model: a folder or hub id
     language: str = "zh"
-    threads: int = 0                # processor threads for models; 0: as many as there are cores
+    threads: int = 0  # processor threads for models; 0: as many as there are cores
     debug: bool = False
 
 
@@ -39,8 +40,11 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
     if not threads.isdigit():
         raise BadSetting(name="RAG_THREADS", value=threads, allowed="0, 1, 2, …")
     return Settings(
-        library=Path(folder).expanduser(), engine=engine or os.environ.get("RAG_ENGINE") or None,
-        embedding=os.environ.get("RAG_EMBEDDING") or None, language=language, threads=int(threads),
+        library=Path(folder).expanduser(),
+        engine=engine or os.environ.get("RAG_ENGINE") or None,
+        embedding=os.environ.get("RAG_EMBEDDING") or None,
+        language=language,
+        threads=int(threads),
         debug=os.environ.get("RAG_DEBUG", "") not in ("", "0"),
     )
 

@@ -3,6 +3,7 @@
 One database is the truth; SQL stands here and in the back rooms (tables, putting, fetching, backup). Every write is one
 transaction with a number of its own, its `change`; the indexes catch up with "all that came after change n".
 """
+
 from __future__ import annotations
 
 import json
@@ -34,12 +35,12 @@ class Put:
     """What a `put` did."""
 
     status: Literal["added", "replaced", "unchanged"]
-    change: int                     # the store's change after it
+    change: int  # the store's change after it
     document_id: int
-    articles: int = 0               # in the document now
-    passages: int = 0               # in the document now
-    new: range = range(0)           # ids of the passages that came with it, in order
-    removed: tuple[int, ...] = ()   # ids of the passages that went
+    articles: int = 0  # in the document now
+    passages: int = 0  # in the document now
+    new: range = range(0)  # ids of the passages that came with it, in order
+    removed: tuple[int, ...] = ()  # ids of the passages that went
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Gone:
     """What a name given to `remove` stood for."""
 
     name: str
-    articles: int = 0               # 0: the name is unknown, nothing was removed
+    articles: int = 0  # 0: the name is unknown, nothing was removed
     passages: tuple[int, ...] = ()  # ids that went
-    probes: tuple[str, ...] = ()    # up to three texts that went, to ask the indexes for
+    probes: tuple[str, ...] = ()  # up to three texts that went, to ask the indexes for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Kept:
     ocr_pages: int
     characters: int
     garbled: float
-    added_at: str                   # ISO, UTC
+    added_at: str  # ISO, UTC
     losses: tuple[str, ...]
     splitter: str
     articles: int
@@ -77,7 +78,7 @@ class Counts:
     documents: int
     articles: int
     passages: int
-    characters: int                 # of the articles' texts
+    characters: int  # of the articles' texts
 
 
 class Store:
@@ -86,7 +87,7 @@ class Store:
     def __init__(self, folder: Path, engine: sa.Engine, library_id: str, readonly: bool) -> None:
         """Use `Store.open`."""
         self.folder = folder
-        self.library_id = library_id    # random; another after a restore, so that no index of before is trusted
+        self.library_id = library_id  # random; another after a restore, so that no index of before is trusted
         self.readonly = readonly
         self._engine = engine
         self._turn = threading.RLock()
@@ -186,18 +187,30 @@ class Store:
         d, a = t.documents.c, t.articles.c
         with self._engine.connect() as c:
             if not only:
-                row = c.execute(sa.select(sa.func.count(), *(sa.func.coalesce(sa.func.sum(x), 0)
-                                                             for x in (d.articles, d.passages, d.written)))).one()
+                row = c.execute(
+                    sa.select(
+                        sa.func.count(),
+                        *(sa.func.coalesce(sa.func.sum(x), 0) for x in (d.articles, d.passages, d.written)),
+                    )
+                ).one()
                 return Counts(*map(int, row))
             some = sa.select(a.id, a.document, a.characters)
             if only.source:
                 some = some.join(t.documents, t.documents.c.id == a.document)
             some = some.where(*fetching.let_through(only))
             of = some.subquery().c
-            row = c.execute(sa.select(sa.func.count(of.document.distinct()), sa.func.count(),
-                                      sa.func.coalesce(sa.func.sum(of.characters), 0))).one()
-            number = sa.select(sa.func.count()).select_from(t.passages).where(
-                t.passages.c.article.in_(some.with_only_columns(a.id)))
+            row = c.execute(
+                sa.select(
+                    sa.func.count(of.document.distinct()),
+                    sa.func.count(),
+                    sa.func.coalesce(sa.func.sum(of.characters), 0),
+                )
+            ).one()
+            number = (
+                sa.select(sa.func.count())
+                .select_from(t.passages)
+                .where(t.passages.c.article.in_(some.with_only_columns(a.id)))
+            )
             return Counts(int(row[0]), int(row[1]), int(c.execute(number).scalar_one()), int(row[2]))
 
     def documents(self, offset: int = 0, limit: int | None = None) -> list[Kept]:
@@ -220,8 +233,15 @@ class Store:
             row = c.execute(sa.select(t.articles).where(t.articles.c.article_id == article_id)).first()
             return fetching.article(row) if row else None
 
-    def articles(self, only: Filter = EVERYTHING, *, title: str = "", document_id: int | None = None,
-                 offset: int = 0, limit: int | None = None) -> Iterator[Article]:
+    def articles(
+        self,
+        only: Filter = EVERYTHING,
+        *,
+        title: str = "",
+        document_id: int | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Article]:
         """In the order in which they came; `title`: only those whose title holds it (folded)."""
         from rag.text import fold
 
@@ -253,8 +273,12 @@ class Store:
         """Columns, and documents' sources, each with its number of articles, most first."""
         rubric, d, n = t.articles.c.rubric, t.documents.c, sa.func.count()
         with self._engine.connect() as c:
-            columns = c.execute(sa.select(rubric, n).where(rubric.is_not(None), rubric != "")
-                                .group_by(rubric).order_by(n.desc(), rubric)).all()
+            columns = c.execute(
+                sa.select(rubric, n)
+                .where(rubric.is_not(None), rubric != "")
+                .group_by(rubric)
+                .order_by(n.desc(), rubric)
+            ).all()
             sources = c.execute(sa.select(d.source, d.articles).order_by(d.articles.desc(), d.source)).all()
             return [(row[0], row[1]) for row in columns], [(row[0], row[1]) for row in sources]
 
@@ -277,14 +301,14 @@ class Store:
         with self._engine.connect() as c:
             ids = list(c.execute(sa.select(p.id).where(p.article == own).order_by(p.start_at, p.id)).scalars())
             at = ids.index(passage_id) if passage_id in ids else len(ids)
-            return list(fetching.hits(c, ids[max(0, at - reach):at + reach + 1] if ids else []).values())
+            return list(fetching.hits(c, ids[max(0, at - reach) : at + reach + 1] if ids else []).values())
 
     def allowed(self, only: Filter) -> NDArray[np.int64]:
         """Ids of the passages that a filter lets through, ascending."""
         import numpy as np
 
         p, a = t.passages.c, t.articles.c
-        query = sa.select(p.id)     # sorted here: asked for an order, SQLite goes through all passages
+        query = sa.select(p.id)  # sorted here: asked for an order, SQLite goes through all passages
         if only:
             query = query.join(t.articles, a.id == p.article)
         if only.source:
@@ -314,14 +338,29 @@ class Store:
             with self._engine.connect() as c:
                 rows = list(c.execute(query.where(p.change >= at[0], sa.tuple_(p.change, p.id) > at).limit(size)))
                 full = len(rows) == size
-                if full:        # the last article may go on: its rest, which came with the same change
+                if full:  # the last article may go on: its rest, which came with the same change
                     last = rows[-1]
                     rows += c.execute(query.where(p.article == last.article, p.id > last.id))
                 columns = (a.id, a.text, a.title, a.source, a.rubric, a.date, d.source.label("document"))
-                of = fetching.by_id(c, sa.select(*columns).join(t.documents, d.id == a.document), a.id,
-                                    {r.article for r in rows})
-            batch = [Entry(r.id, x.text[r.start_at:r.end_at], r.heading, x.source, x.document, x.rubric, x.date,
-                           x.title, r.article, r.change) for r in rows if (x := of.get(r.article))]
+                of = fetching.by_id(
+                    c, sa.select(*columns).join(t.documents, d.id == a.document), a.id, {r.article for r in rows}
+                )
+            batch = [
+                Entry(
+                    r.id,
+                    x.text[r.start_at : r.end_at],
+                    r.heading,
+                    x.source,
+                    x.document,
+                    x.rubric,
+                    x.date,
+                    x.title,
+                    r.article,
+                    r.change,
+                )
+                for r in rows
+                if (x := of.get(r.article))
+            ]
             if batch:
                 yield batch
             if not full:
@@ -361,8 +400,12 @@ class Store:
         with self.transaction() as c:
             return put_vectors(c, model, ids, vectors)
 
-    def vectors_after(self, model: str, after: int = 0, size: int = 20_000,
-                      ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def vectors_after(
+        self,
+        model: str,
+        after: int = 0,
+        size: int = 20_000,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """(ids, vectors) that came after a change, in batches, by change and id."""
         v = t.vectors.c
         at = (after, 1 << 62)
@@ -447,5 +490,19 @@ def restore(file: Path, folder: Path) -> None:
 
 
 def _kept(r: Any) -> Kept:
-    return Kept(r.id, r.source, r.format, r.sha256, r.encoding, r.pages, r.ocr_pages, r.characters, r.garbled,
-                r.added_at, tuple(json.loads(r.losses)), r.splitter, r.articles, r.passages)
+    return Kept(
+        r.id,
+        r.source,
+        r.format,
+        r.sha256,
+        r.encoding,
+        r.pages,
+        r.ocr_pages,
+        r.characters,
+        r.garbled,
+        r.added_at,
+        tuple(json.loads(r.losses)),
+        r.splitter,
+        r.articles,
+        r.passages,
+    )

@@ -3,6 +3,7 @@
 Types are those that SQLite and PostgreSQL share. Numbers are given out by `counters`, never by the database, so that
 an id is never used twice and changes are numbered in the order in which they are committed.
 """
+
 from __future__ import annotations
 
 import os
@@ -20,28 +21,37 @@ from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, No
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0001"       # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0001"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
-OURS = {DATABASE, *(DATABASE + end for end in ("-wal", "-shm", "-journal", ".damaged")),
-        "lexical", "vectors", "files", "lock"}
+OURS = {
+    DATABASE,
+    *(DATABASE + end for end in ("-wal", "-shm", "-journal", ".damaged")),
+    "lexical",
+    "vectors",
+    "files",
+    "lock",
+}
 
 metadata = sa.MetaData()
-_Id = BigInteger().with_variant(Integer, "sqlite")      # SQLite keeps rows in the order of an INTEGER key alone
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite keeps rows in the order of an INTEGER key alone
 
 counters = Table(
-    "counters", metadata,
-    Column("name", String(20), primary_key=True),           # "change", "document", "article", "passage", "model"
-    Column("value", BigInteger, nullable=False),            # the last that was given out
+    "counters",
+    metadata,
+    Column("name", String(20), primary_key=True),  # "change", "document", "article", "passage", "model"
+    Column("value", BigInteger, nullable=False),  # the last that was given out
 )
 
 settings = Table(
-    "settings", metadata,
+    "settings",
+    metadata,
     Column("name", String(40), primary_key=True),
-    Column("value", Text, nullable=False),                  # JSON
+    Column("value", Text, nullable=False),  # JSON
 )
 
 documents = Table(
-    "documents", metadata,
+    "documents",
+    metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
     Column("source", Text, nullable=False, unique=True),
     Column("sha256", String(64), nullable=False, index=True),
@@ -49,74 +59,80 @@ documents = Table(
     Column("encoding", String(40)),
     Column("pages", Integer, nullable=False),
     Column("ocr_pages", Integer, nullable=False),
-    Column("characters", Integer, nullable=False),          # as read
+    Column("characters", Integer, nullable=False),  # as read
     Column("garbled", Float, nullable=False),
-    Column("losses", Text, nullable=False),                 # JSON list
-    Column("splitter", String(40), nullable=False),         # version of the rules that made its passages
-    Column("added_at", String(32), nullable=False),         # ISO, UTC
-    Column("articles", Integer, nullable=False),            # how many it has now
+    Column("losses", Text, nullable=False),  # JSON list
+    Column("splitter", String(40), nullable=False),  # version of the rules that made its passages
+    Column("added_at", String(32), nullable=False),  # ISO, UTC
+    Column("articles", Integer, nullable=False),  # how many it has now
     Column("passages", Integer, nullable=False),
-    Column("written", Integer, nullable=False),             # characters of its articles' texts
+    Column("written", Integer, nullable=False),  # characters of its articles' texts
 )
 
 articles = Table(
-    "articles", metadata,
+    "articles",
+    metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
     Column("article_id", String(80), nullable=False, unique=True),
     Column("document", _Id, ForeignKey("documents.id"), nullable=False),
-    Column("position", Integer, nullable=False),            # in its document, from 0
+    Column("position", Integer, nullable=False),  # in its document, from 0
     Column("source", Text, nullable=False, index=True),
     Column("title", Text, nullable=False),
     Column("folded_title", Text, nullable=False),
     Column("author", Text),
-    Column("date", String(40)),                             # ISO, as given
-    Column("first_day", Integer),                           # 20250226; of a month or year its first and last day
+    Column("date", String(40)),  # ISO, as given
+    Column("first_day", Integer),  # 20250226; of a month or year its first and last day
     Column("last_day", Integer),
     Column("page", Text),
-    Column("rubric", Text, index=True),                     # Article.column: "column" is a word of SQL's own
+    Column("rubric", Text, index=True),  # Article.column: "column" is a word of SQL's own
     Column("text", Text, nullable=False),
-    Column("characters", Integer, nullable=False),          # of text
-    Column("sections", Text, nullable=False),               # JSON list of [start, level, heading]
+    Column("characters", Integer, nullable=False),  # of text
+    Column("sections", Text, nullable=False),  # JSON list of [start, level, heading]
     Column("text_sha256", String(64), nullable=False),
-    Column("digest", String(64), nullable=False),           # of all that was given: the same article, cut the same
+    Column("digest", String(64), nullable=False),  # of all that was given: the same article, cut the same
     Index("articles_of_document", "document", "position"),
     Index("articles_of_days", "last_day", "first_day"),
 )
 
 passages = Table(
-    "passages", metadata,
+    "passages",
+    metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
     Column("article", _Id, ForeignKey("articles.id"), nullable=False, index=True),
-    Column("start_at", Integer, nullable=False),            # characters of the article's text, half-open
+    Column("start_at", Integer, nullable=False),  # characters of the article's text, half-open
     Column("end_at", Integer, nullable=False),
     Column("heading", Text, nullable=False),
     Column("change", BigInteger, nullable=False, index=True),
 )
 
 removals = Table(
-    "removals", metadata,
+    "removals",
+    metadata,
     Column("passage", _Id, primary_key=True, autoincrement=False),
     Column("change", BigInteger, nullable=False, index=True),
 )
 
 models = Table(
-    "models", metadata,
+    "models",
+    metadata,
     Column("id", _Id, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
     Column("dimension", Integer, nullable=False),
 )
 
 vectors = Table(
-    "vectors", metadata,
+    "vectors",
+    metadata,
     Column("passage", _Id, ForeignKey("passages.id"), primary_key=True, autoincrement=False),
     Column("model", _Id, ForeignKey("models.id"), primary_key=True, autoincrement=False),
     Column("change", BigInteger, nullable=False),
-    Column("vector", LargeBinary, nullable=False),          # float16, little-endian
+    Column("vector", LargeBinary, nullable=False),  # float16, little-endian
     Index("vectors_of_model", "model", "change", "passage"),
 )
 
 
 # ---------------------------------------------------------------- opening
+
 
 def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, bool]:
     """An engine over the folder's database, its tables as this version has them, and whether it can only be read
@@ -162,18 +178,26 @@ def _engine(folder: Path, *, readonly: bool) -> sa.Engine:
     mode = "rwc" if not readonly else "ro" if os.access(folder, os.W_OK) else "ro&immutable=1"
     uri = f"{(folder / DATABASE).absolute().as_uri()}?mode={mode}"
 
-    def opened() -> sqlite3.Connection:     # by us: on its way through a URL of SQLAlchemy's a name with % is decoded twice
+    def opened() -> (
+        sqlite3.Connection
+    ):  # by us: on its way through a URL of SQLAlchemy's a name with % is decoded twice
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
     engine = sa.create_engine("sqlite://", creator=opened, poolclass=sa.QueuePool, max_overflow=-1)
 
     def prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None       # sqlite3's own BEGIN comes too late for IMMEDIATE and for DDL
+        connection.isolation_level = None  # sqlite3's own BEGIN comes too late for IMMEDIATE and for DDL
         cursor = connection.cursor()
         if not readonly:
             cursor.execute("PRAGMA journal_mode=WAL")
-        for pragma in ("busy_timeout=10000", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000",
-                       "mmap_size=268435456", "journal_size_limit=67108864"):
+        for pragma in (
+            "busy_timeout=10000",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "cache_size=-32000",
+            "mmap_size=268435456",
+            "journal_size_limit=67108864",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -210,17 +234,17 @@ def named(error: BaseException, folder: Path) -> BaseException:
     code = getattr(error, "sqlite_errorcode", None)
     detail = str(error)
     if code is None and isinstance(error, OSError):
-        code = {28: 13, 122: 13, 13: 8, 1: 8, 30: 8, 20: 8}.get(error.errno or 0)   # ENOSPC EDQUOT EACCES EPERM EROFS
+        code = {28: 13, 122: 13, 13: 8, 1: 8, 30: 8, 20: 8}.get(error.errno or 0)  # ENOSPC EDQUOT EACCES EPERM EROFS
     match (code or 0) & 0xFF if code is not None else None:
-        case 13:                                            # SQLITE_FULL
+        case 13:  # SQLITE_FULL
             return DiskFull(path=folder)
-        case 3 | 8 | 14 | 23:                               # PERM, READONLY, CANTOPEN, AUTH
+        case 3 | 8 | 14 | 23:  # PERM, READONLY, CANTOPEN, AUTH
             return NoPermission(path=folder)
-        case 5 | 6:                                         # BUSY, LOCKED
+        case 5 | 6:  # BUSY, LOCKED
             return LibraryLocked(library=folder)
-        case 10 if _full(folder):                           # IOERR: the log or its index could not grow
+        case 10 if _full(folder):  # IOERR: the log or its index could not grow
             return DiskFull(path=folder)
-        case 10 | 11 | 26:                                  # IOERR, CORRUPT, NOTADB
+        case 10 | 11 | 26:  # IOERR, CORRUPT, NOTADB
             return LibraryDamaged(library=folder, detail=detail)
         case 1 if "no such table" in detail or "no such column" in detail:
             return LibraryDamaged(library=folder, detail=detail)
@@ -237,8 +261,12 @@ def _full(folder: Path) -> bool:
 def _revision(engine: sa.Engine, folder: Path) -> str | None:
     """The revision of the tables; None for a database without any (new, or left by a kill while it was made)."""
     with engine.connect() as connection:
-        names = {row[0] for row in connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('alembic_version', 'documents')")}
+        names = {
+            row[0]
+            for row in connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('alembic_version', 'documents')"
+            )
+        }
         if "alembic_version" in names:
             return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
         if names or connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():

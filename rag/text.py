@@ -2,6 +2,7 @@
 
 Folding never changes a text's length, so that an offset found in the folded text is one of the original.
 """
+
 from __future__ import annotations
 
 import re
@@ -29,7 +30,7 @@ def _fold_table() -> dict[int, str]:
     table: dict[int, str] = {}
     han = "".join(map(chr, range(0x3400, 0xA000)))
     simplified = opencc.OpenCC("t2s").convert("\n".join(han)).split("\n")
-    if len(simplified) != len(han):     # an OpenCC that joins lines would shift every character after
+    if len(simplified) != len(han):  # an OpenCC that joins lines would shift every character after
         raise RuntimeError("OpenCC changed the number of characters")
     table.update((ord(a), b) for a, b in zip(han, simplified, strict=True) if a != b and len(b) == 1)
     for code in (*range(0x20, 0x3400), *range(0xF900, 0xFB00), *range(0xFE30, 0xFFF0)):
@@ -37,9 +38,9 @@ def _fold_table() -> dict[int, str]:
         narrow = wide.lower()
         if len(narrow) == 1 and narrow != chr(code):
             table[code] = table.get(ord(narrow), narrow)
-    for a, b in zip("“”‘’「」『』﹁﹂—–―", "\"\"''\"\"''\"\"---", strict=True):
+    for a, b in zip("“”‘’「」『』﹁﹂—–―", '""\'\'""\'\'""---', strict=True):
         table[ord(a)] = b
-    table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))    # half a pair, from broken JSON: no cutter takes it
+    table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))  # half a pair, from broken JSON: no cutter takes it
     return table
 
 
@@ -56,7 +57,7 @@ _WORDLIKE = re.compile(rf"[0-9a-z]|[{_HAN}]|[^\W_]")
 # Runs of other scripts that no dictionary cuts (Tibetan, Yi, kana, Hangul…): found by their characters.
 _OTHER_RUN = re.compile(r"[\u0f00-\u0fff\ua000-\ua4cf\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff]+")
 
-_TOKENS = "1"       # counted up when `tokens` cuts otherwise
+_TOKENS = "1"  # counted up when `tokens` cuts otherwise
 _user_words: tuple[str, ...] = ()
 
 
@@ -81,7 +82,7 @@ def _rjieba():  # type: ignore[no-untyped-def]
     except ImportError:
         return None
     if not _user_words:
-        return rjieba       # its own dictionary is loaded with it: a second one costs 0.1 s at every start
+        return rjieba  # its own dictionary is loaded with it: a second one costs 0.1 s at every start
     cutter = rjieba.Jieba()
     for word in _user_words:
         cutter.add_word(word, None, None)
@@ -109,7 +110,7 @@ def tagged(text: str) -> list[tuple[str, str]]:
         return [(word, tag) for word, tag in _rjieba().tag(fold(text))]
     from jieba import posseg
 
-    _cutter()       # the user's words are added there
+    _cutter()  # the user's words are added there
     return [(pair.word, pair.flag) for pair in posseg.lcut(fold(text))]
 
 
@@ -135,7 +136,7 @@ def bigrams(text: str) -> list[str]:
     pairs: list[str] = []
     for pattern in (_RUN, _OTHER_RUN):
         for run in pattern.findall(folded):
-            pairs += [run[i:i + 2] for i in range(len(run) - 1)]
+            pairs += [run[i : i + 2] for i in range(len(run) - 1)]
     return pairs
 
 
@@ -172,13 +173,15 @@ _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇
 _SMALL = {"十": 10, "百": 100, "千": 1000}
 _BIG = {"万": 10**4, "亿": 10**8}
 _NUMERAL = "〇○零一二两三四五六七八九十百千万亿"
-_NUMERIC = re.compile(rf"[\d{_NUMERAL}]+")      # where a number can begin
+_NUMERIC = re.compile(rf"[\d{_NUMERAL}]+")  # where a number can begin
 _NUMBER = re.compile(
     r"(?P<arabic>\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?)(?P<times>[十百千]?[万亿]+|[百千](?=[^\d克米瓦卡帕赫]|$))?"
     rf"|(?P<chinese>[{_NUMERAL}]*[{_NUMERAL[:-2]}][{_NUMERAL}]*(?:点[〇零一二两三四五六七八九]+[万亿]?)?)"
 )
 # 一些、统一、十分: numerals that count nothing
-_NOT_COUNTING = re.compile(r"一(?:些|般|定|样|直|起|切|旦|致|体化?|下|边|方面)|[统同唯万专]一|十分(?![钟之])|万一|[百千万]分之|千万(?!\d)")
+_NOT_COUNTING = re.compile(
+    r"一(?:些|般|定|样|直|起|切|旦|致|体化?|下|边|方面)|[统同唯万专]一|十分(?![钟之])|万一|[百千万]分之|千万(?!\d)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +230,11 @@ def _chinese_value(word: str) -> float | None:
 
 def numbers(text: str) -> list[Number]:
     """The numbers of a text, Arabic and Chinese, with their values. Percent signs and units are left to the caller."""
-    return [Number(m.start(), m.end(), text[m.start():m.end()], value)
-            for m in _number_matches(fold(text)) if (value := _value(m["arabic"], m["times"], m["chinese"])) is not None]
+    return [
+        Number(m.start(), m.end(), text[m.start() : m.end()], value)
+        for m in _number_matches(fold(text))
+        if (value := _value(m["arabic"], m["times"], m["chinese"])) is not None
+    ]
 
 
 def _number_matches(folded: str) -> Iterator[re.Match[str]]:
@@ -305,15 +311,16 @@ def sentences(text: str) -> list[Span]:
             depth += 1
         elif c in _CLOSE and depth:
             depth -= 1
-        elif (c in _END and not depth) or (c == "." and not depth and i + 1 < n and text[i + 1].isspace()
-                                           and i > start and text[i - 1].isalpha()):
+        elif (c in _END and not depth) or (
+            c == "." and not depth and i + 1 < n and text[i + 1].isspace() and i > start and text[i - 1].isalpha()
+        ):
             j = i + 1
             while j < n and text[j] in _END:
                 j += 1
             quoted = j
             while j < n and text[j] in _CLOSERS:
                 j += 1
-            if not (j > quoted and text[j - 1] in "”』」\"" and _SAYS.match(text[j:j + 40])):
+            if not (j > quoted and text[j - 1] in '”』」"' and _SAYS.match(text[j : j + 40])):
                 close(j)
             i = j
             continue

@@ -3,6 +3,7 @@
 Frozen, small, each field explained once. All offsets count characters of the text named beside them,
 half-open; `article.text[p.start:p.end] == p.text` holds for everything that has a start and an end.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -16,28 +17,29 @@ Reason = Literal["no_evidence", "absent_term", "false_premise", "empty_library",
 
 # ---------------------------------------------------------------- reading
 
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One paragraph, heading, table… as a reader found it, in reading order."""
 
-    text: str                       # no line break inside, but between the rows of a table or list
+    text: str  # no line break inside, but between the rows of a table or list
     kind: BlockKind = "paragraph"
-    level: int = 0                  # 1–6 for a heading, 0 otherwise or where unknown
-    page: int = 1                   # page of the file, from 1
-    box: tuple[float, float, float, float] | None = None    # left, top, right, bottom in points from the upper left
-    size: float | None = None       # font size in points
-    confidence: float = 1.0         # of recognition; 1 for text that was not recognised from a picture
+    level: int = 0  # 1–6 for a heading, 0 otherwise or where unknown
+    page: int = 1  # page of the file, from 1
+    box: tuple[float, float, float, float] | None = None  # left, top, right, bottom in points from the upper left
+    size: float | None = None  # font size in points
+    confidence: float = 1.0  # of recognition; 1 for text that was not recognised from a picture
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """A row of a file of rows (.jsonl, .csv): an article that needs no cutting."""
 
-    key: str                        # the row's id; where it has none (or shares one), FILE#number from 1
+    key: str  # the row's id; where it has none (or shares one), FILE#number from 1
     text: str
     title: str = ""
     author: str | None = None
-    date: str | None = None         # ISO: 2025-02-26, 2025-02 or 2025
+    date: str | None = None  # ISO: 2025-02-26, 2025-02 or 2025
     column: str | None = None
 
 
@@ -45,24 +47,25 @@ class Record:
 class Document:
     """One file that was read. It has blocks, or records, never both."""
 
-    source: str                     # the name readers see: the path below the folder that was added
-    format: str                     # "txt", "md", "html", "pdf", "docx", "jsonl", …
-    sha256: str                     # of the file's bytes, hexadecimal
-    encoding: str | None = None     # for text files: "utf-8", "gb18030", …
+    source: str  # the name readers see: the path below the folder that was added
+    format: str  # "txt", "md", "html", "pdf", "docx", "jsonl", …
+    sha256: str  # of the file's bytes, hexadecimal
+    encoding: str | None = None  # for text files: "utf-8", "gb18030", …
     blocks: tuple[Block, ...] = ()
     records: tuple[Record, ...] = ()
     pages: int = 1
     ocr_pages: int = 0
     characters: int = 0
-    garbled: float = 0.0            # share of characters that no writer would have written, 0–1
-    title: str | None = None        # as the file's own properties say, where they do
+    garbled: float = 0.0  # share of characters that no writer would have written, 0–1
+    title: str | None = None  # as the file's own properties say, where they do
     author: str | None = None
     date: str | None = None
     column: str | None = None
-    losses: tuple[str, ...] = ()    # what could not be read, a sentence each
+    losses: tuple[str, ...] = ()  # what could not be read, a sentence each
 
 
 # ---------------------------------------------------------------- keeping
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -77,10 +80,10 @@ class Section:
 class Article:
     """One story cut out of a document. `text` is what is shown, quoted and counted in."""
 
-    article_id: str                 # made from source, title and text: a changed article has another id
+    article_id: str  # made from source, title and text: a changed article has another id
     source: str
     title: str
-    text: str                       # paragraphs joined by "\n"
+    text: str  # paragraphs joined by "\n"
     author: str | None = None
     date: str | None = None
     page: str | None = None
@@ -88,8 +91,10 @@ class Article:
     sections: tuple[Section, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in
-                ("article_id", "source", "title", "author", "date", "page", "column", "text")}
+        return {
+            name: getattr(self, name)
+            for name in ("article_id", "source", "title", "author", "date", "page", "column", "text")
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Passage:
     start: int
     end: int
     text: str
-    heading: str = ""               # title and headings above it, "标题 > 小标题": searched, not quoted
+    heading: str = ""  # title and headings above it, "标题 > 小标题": searched, not quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class Receipt:
 
     file: str
     status: Status
-    reason: str | None = None       # why it was refused, or what of it was lost
+    reason: str | None = None  # why it was refused, or what of it was lost
     encoding: str | None = None
     pages: int = 0
     ocr_pages: int = 0
@@ -145,7 +150,7 @@ class Progress:
     stage: Literal["reading", "words", "meaning", "asking"]
     done: int
     total: int
-    name: str = ""                  # the file at hand
+    name: str = ""  # the file at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +160,11 @@ class LibraryState:
     articles: int
     documents: int
     passages: int
-    embedded: int                   # passages that can be found by meaning
-    updated: str | None             # ISO date and time, UTC, of the last change
+    embedded: int  # passages that can be found by meaning
+    updated: str | None  # ISO date and time, UTC, of the last change
     sources: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    embedding: str = ""             # the name of the model that embeds
+    embedding: str = ""  # the name of the model that embeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,7 @@ class Checkup:
 
 
 # ---------------------------------------------------------------- asking
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -206,17 +212,19 @@ class Filter:
     def from_json(cls, value: Mapping[str, Any] | None) -> Filter:
         """From the contract's {"source": […], "column": […], "from": …, "to": …}."""
         value = value or {}
-        return cls(tuple(value.get("source") or ()), tuple(value.get("column") or ()), value.get("from"), value.get("to"))
+        return cls(
+            tuple(value.get("source") or ()), tuple(value.get("column") or ()), value.get("from"), value.get("to")
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
     """How a hit came to its place."""
 
-    lexical: float | None = None    # BM25 over words and pairs of characters; None: not found by words
-    vector: float | None = None     # cosine of question and passage; None: not found by meaning
-    rerank: float | None = None     # what the order was made from, 0–1
-    matched: tuple[str, ...] = ()   # words of the question that the passage holds
+    lexical: float | None = None  # BM25 over words and pairs of characters; None: not found by words
+    vector: float | None = None  # cosine of question and passage; None: not found by meaning
+    rerank: float | None = None  # what the order was made from, 0–1
+    matched: tuple[str, ...] = ()  # words of the question that the passage holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +256,15 @@ class Found:
     """What a search found, in order."""
 
     hits: tuple[Hit, ...]
-    rewritten: str | None = None    # the question as it was understood, where that is not how it was asked
+    rewritten: str | None = None  # the question as it was understood, where that is not how it was asked
     seconds: Mapping[str, float] = field(default_factory=dict)  # "total"
 
     def to_json(self) -> dict[str, Any]:
-        return {"rewritten": self.rewritten, "hits": [h.to_json() for h in self.hits],
-                "seconds": {k: round(v, 4) for k, v in self.seconds.items()}}
+        return {
+            "rewritten": self.rewritten,
+            "hits": [h.to_json() for h in self.hits],
+            "seconds": {k: round(v, 4) for k, v in self.seconds.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,14 +275,14 @@ class Evidence:
     start: int
     end: int
     text: str
-    score: float                    # 0–1, how surely it answers
+    score: float  # 0–1, how surely it answers
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
     """Where a sentence of the answer stands. `quote` is verbatim: the article's text from start to end."""
 
-    n: int                          # the number that stands as [n] in the answer
+    n: int  # the number that stands as [n] in the answer
     quote: str
     start: int
     end: int
@@ -283,12 +294,25 @@ class Citation:
     page: str | None = None
     column: str | None = None
     source: str = ""
-    passage: int | None = None      # for `read` over given passages: which of them, from 0
+    passage: int | None = None  # for `read` over given passages: which of them, from 0
 
     def to_json(self) -> dict[str, Any]:
         if self.passage is not None:
             return {name: getattr(self, name) for name in ("n", "passage", "quote", "start", "end", "verified")}
-        names = ("n", "article_id", "title", "author", "date", "page", "column", "source", "quote", "start", "end", "verified")
+        names = (
+            "n",
+            "article_id",
+            "title",
+            "author",
+            "date",
+            "page",
+            "column",
+            "source",
+            "quote",
+            "start",
+            "end",
+            "verified",
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -313,26 +337,33 @@ class Reply:
 
     question: str
     answer: str
-    rewritten: str | None = None    # the question as it was understood, where that is not how it was asked
+    rewritten: str | None = None  # the question as it was understood, where that is not how it was asked
     short_answer: str | None = None  # the exact words that answer, verbatim; None where an explanation is wanted
     refused: bool = False
     reason: Reason | None = None
-    confidence: float = 0.0         # 0–1
+    confidence: float = 0.0  # 0–1
     citations: tuple[Citation, ...] = ()
     nearest: tuple[Nearest, ...] = ()
     conflicts: tuple[tuple[int, int], ...] = ()
     engine: str = "builtin"
     seconds: Mapping[str, float] = field(default_factory=dict)  # "search", "answer", "total"
-    hits: tuple[Hit, ...] = ()      # what was looked at, in order: for 为什么是这些资料; not part of the JSON
-    stopped: bool = False           # the reader stopped it; not part of the JSON
+    hits: tuple[Hit, ...] = ()  # what was looked at, in order: for 为什么是这些资料; not part of the JSON
+    stopped: bool = False  # the reader stopped it; not part of the JSON
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "question": self.question, "rewritten": self.rewritten, "answer": self.answer,
-            "short_answer": self.short_answer, "refused": self.refused, "reason": self.reason,
-            "confidence": round(self.confidence, 4), "citations": [c.to_json() for c in self.citations],
-            "nearest": [n.to_json() for n in self.nearest], "conflicts": [list(c) for c in self.conflicts],
-            "engine": self.engine, "seconds": {k: round(v, 4) for k, v in self.seconds.items()},
+            "question": self.question,
+            "rewritten": self.rewritten,
+            "answer": self.answer,
+            "short_answer": self.short_answer,
+            "refused": self.refused,
+            "reason": self.reason,
+            "confidence": round(self.confidence, 4),
+            "citations": [c.to_json() for c in self.citations],
+            "nearest": [n.to_json() for n in self.nearest],
+            "conflicts": [list(c) for c in self.conflicts],
+            "engine": self.engine,
+            "seconds": {k: round(v, 4) for k, v in self.seconds.items()},
         }
 
 
@@ -342,5 +373,5 @@ class Piece:
 
     stage: Literal["searching", "writing", "checking", "done"]
     text: str = ""
-    found: int = 0                  # articles found, from "writing" on
+    found: int = 0  # articles found, from "writing" on
     reply: Reply | None = None

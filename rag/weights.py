@@ -1,4 +1,5 @@
 """A word or a pair of characters comes in, how much it says goes out: rare ones tell passages apart, common ones don't."""
+
 from __future__ import annotations
 
 from functools import cache

@@ -1,4 +1,5 @@
 """The command line as the contract has it: exit codes, one JSON object a line, errors in two lines."""
+
 from __future__ import annotations
 
 import json
@@ -44,8 +45,20 @@ def test_adding_gives_a_receipt_for_each_file(shelf: str, page: Path, capsys: py
     assert run(["add", str(page), "--json", "--library", shelf]) == 0
     (receipt,) = lines(capsys)
     assert receipt["file"] == "page.txt" and receipt["status"] == "added" and receipt["articles"] == 1
-    assert set(receipt) == {"file", "status", "reason", "encoding", "pages", "ocr_pages", "characters", "articles",
-                            "passages", "garbled", "duplicates", "seconds"}
+    assert set(receipt) == {
+        "file",
+        "status",
+        "reason",
+        "encoding",
+        "pages",
+        "ocr_pages",
+        "characters",
+        "articles",
+        "passages",
+        "garbled",
+        "duplicates",
+        "seconds",
+    }
     assert run(["add", str(page), "--json", "--library", shelf]) == 0
     assert lines(capsys)[0]["status"] == "unchanged"
     page.write_text(PAGE.replace("126", "128"), "utf-8")
@@ -60,20 +73,37 @@ def test_an_answer_cites_the_articles_own_words(filled: str, capsys: pytest.Capt
     assert run(["ask", "青溪县科普夜校首期招收了多少学员?", "--json", "--library", filled]) == 0
     (reply,) = lines(capsys)
     assert "126人" in str(reply["answer"]) and reply["short_answer"] == "126人" and reply["refused"] is False
-    assert set(reply) >= {"id", "question", "rewritten", "answer", "short_answer", "refused", "reason", "confidence",
-                          "citations", "nearest", "conflicts", "engine", "seconds"}
+    assert set(reply) >= {
+        "id",
+        "question",
+        "rewritten",
+        "answer",
+        "short_answer",
+        "refused",
+        "reason",
+        "confidence",
+        "citations",
+        "nearest",
+        "conflicts",
+        "engine",
+        "seconds",
+    }
     (citation,) = reply["citations"]  # type: ignore[misc]
     assert run(["show", citation["article_id"], "--json", "--library", filled]) == 0
     (article,) = lines(capsys)
-    assert str(article["text"])[citation["start"]:citation["end"]] == citation["quote"]
+    assert str(article["text"])[citation["start"] : citation["end"]] == citation["quote"]
     assert f"[{citation['n']}]" in str(reply["answer"])
 
 
 def test_a_batch_keeps_its_order_also_where_a_line_fails(
-        filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     batch = tmp_path / "batch.jsonl"
-    batch.write_text('{"id": 1, "question": "夜校每周哪天上课"}\nno json\n{"id": 3, "question": ""}\n'
-                     '{"id": 4}\n{"id": 5, "question": "夜校招收多少人", "history": 7}\n{"id": 6, "question": "谁来授课"}\n', "utf-8")
+    batch.write_text(
+        '{"id": 1, "question": "夜校每周哪天上课"}\nno json\n{"id": 3, "question": ""}\n'
+        '{"id": 4}\n{"id": 5, "question": "夜校招收多少人", "history": 7}\n{"id": 6, "question": "谁来授课"}\n',
+        "utf-8",
+    )
     assert run(["ask", "--batch", str(batch), "--json", "--library", filled]) == 0
     rows = lines(capsys)
     assert [r["id"] for r in rows] == [1, None, 3, 4, 5, 6]
@@ -88,7 +118,7 @@ def test_reading_uses_the_passages_given(tmp_path: Path, capsys: pytest.CaptureF
     assert run(["read", "--json", "--batch", str(batch)]) == 0
     (reply,) = lines(capsys)
     (citation,) = reply["citations"]  # type: ignore[misc]
-    assert citation["passage"] == 1 and passages[1][citation["start"]:citation["end"]] == citation["quote"]
+    assert citation["passage"] == 1 and passages[1][citation["start"] : citation["end"]] == citation["quote"]
     assert "126" in str(reply["answer"])
 
 
@@ -108,8 +138,12 @@ def test_export_lists_and_searches_agree(filled: str, capsys: pytest.CaptureFixt
     assert lines(capsys)[0]["article_id"] == article["article_id"]
     assert run(["search", "夜校有哪些课", "--json", "--library", filled]) == 0
     hit = lines(capsys)[0]["hits"][0]  # type: ignore[index]
-    assert str(article["text"])[hit["start"]:hit["end"]] == hit["text"] and set(hit["why"]) == {
-        "lexical", "vector", "rerank", "matched"}
+    assert str(article["text"])[hit["start"] : hit["end"]] == hit["text"] and set(hit["why"]) == {
+        "lexical",
+        "vector",
+        "rerank",
+        "matched",
+    }
 
 
 def test_a_backup_comes_back_whole(filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +160,9 @@ def test_a_backup_comes_back_whole(filled: str, tmp_path: Path, capsys: pytest.C
 # ---------------------------------------------------------------- bad input: a name, a remedy, an exit code
 
 
-@pytest.mark.parametrize(("question", "kind"), [("", "还没有写问题"), ("？！ 　", "还没有写问题"), ("水" * 10_000, "问题太长")])
+@pytest.mark.parametrize(
+    ("question", "kind"), [("", "还没有写问题"), ("？！ 　", "还没有写问题"), ("水" * 10_000, "问题太长")]
+)
 def test_a_question_that_is_none(filled: str, question: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["ask", question, "--library", filled]) == 2
     told = capsys.readouterr().err.splitlines()
@@ -137,7 +173,7 @@ def test_a_question_that_is_none(filled: str, question: str, kind: str, capsys: 
 def test_an_empty_library_is_said_to_be_empty(shelf: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "--library", shelf]) == 3
     assert "资料库还是空的" in capsys.readouterr().err
-    assert not Path(shelf).exists()     # asking makes no folder
+    assert not Path(shelf).exists()  # asking makes no folder
 
 
 def test_a_missing_path_adds_nothing(shelf: str, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,10 +183,15 @@ def test_a_missing_path_adds_nothing(shelf: str, page: Path, capsys: pytest.Capt
     assert lines(capsys) == []
 
 
-def test_a_refused_file_stops_no_other(shelf: str, page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_file_stops_no_other(
+    shelf: str, page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty.txt").write_bytes(b"")
     (tmp_path / "noise.txt").write_bytes(bytes(range(256)) * 20)
-    assert run(["add", str(tmp_path / "empty.txt"), str(page), str(tmp_path / "noise.txt"), "--json", "--library", shelf]) == 4
+    assert (
+        run(["add", str(tmp_path / "empty.txt"), str(page), str(tmp_path / "noise.txt"), "--json", "--library", shelf])
+        == 4
+    )
     assert [r["status"] for r in lines(capsys)] == ["refused", "added", "refused"]
 
 
@@ -165,9 +206,13 @@ def test_a_corrupt_database_is_named_with_its_remedy(filled: str, capsys: pytest
     assert run(["check", "--library", filled]) == 5
 
 
-def test_a_library_of_another_embedding_model_is_refused_by_name(filled: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_library_of_another_embedding_model_is_refused_by_name(
+    filled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with sqlite3.connect(Path(filled) / "library.db") as database:
-        changed = database.execute("update settings set value = ? where name = 'embedding'", ('"bge-small-zh-v1.5@1234"',))
+        changed = database.execute(
+            "update settings set value = ? where name = 'embedding'", ('"bge-small-zh-v1.5@1234"',)
+        )
         assert changed.rowcount == 1
     database.close()
     assert run(["ask", "夜校招收了多少学员?", "--library", filled]) == 6
@@ -184,7 +229,8 @@ def test_a_model_folder_that_is_none(filled: str, tmp_path: Path, capsys: pytest
 
 
 def test_an_embedding_folder_that_is_none(
-        shelf: str, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shelf: str, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "model").mkdir()
     monkeypatch.setenv("RAG_EMBEDDING", str(tmp_path / "model"))
     assert run(["add", str(page), "--library", shelf]) == 6
@@ -203,7 +249,9 @@ def test_a_file_where_the_library_should_be(page: Path, capsys: pytest.CaptureFi
     assert "不是资料库" in capsys.readouterr().err
 
 
-def test_errors_speak_english_where_asked(shelf: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_speak_english_where_asked(
+    shelf: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("RAG_LANG", "en")
     assert run(["ask", "水稻", "--library", shelf]) == 3
     assert "The library is empty" in capsys.readouterr().err

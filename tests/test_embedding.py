@@ -1,4 +1,5 @@
 """The built-in embedding without torch and with it, and any other SentenceTransformer."""
+
 from __future__ import annotations
 
 import hashlib
@@ -16,8 +17,13 @@ from rag.embedding import OnnxEmbedder, TorchEmbedder, open_embedder, prompts_fo
 from rag.errors import ModelsNotInstalled, ModelUnusable
 
 BUILTIN = settings.builtin_models() / embedding.FOLDER
-TEXTS = ["水稻怎样防治稻瘟病？", "心脏骤停后要马上做胸外按压。", "天问一号在火星着陆。", "区科协发布了1900余篇推文。",
-         "地震时要躲在结实的桌子下面，护住头，等晃动停了再离开。" * 4]
+TEXTS = [
+    "水稻怎样防治稻瘟病？",
+    "心脏骤停后要马上做胸外按压。",
+    "天问一号在火星着陆。",
+    "区科协发布了1900余篇推文。",
+    "地震时要躲在结实的桌子下面，护住头，等晃动停了再离开。" * 4,
+]
 # Activations are rounded to int8 in the light path alone. Measured over 200 sentences: least .9950, mean .9971.
 CLOSE = 0.99
 
@@ -36,8 +42,11 @@ def test_vectors_have_unit_length_and_the_models_dimension(builtin: embedding.Em
 
 
 def test_a_question_is_nearest_to_the_passage_that_answers_it(builtin: embedding.Embedder) -> None:
-    passages = ["田间发现稻瘟病，可以喷三环唑，并控制氮肥。", "人心跳停了，旁人应立刻按压胸口、用除颤器。",
-                "火星车祝融号行驶了一千多米。"]
+    passages = [
+        "田间发现稻瘟病，可以喷三环唑，并控制氮肥。",
+        "人心跳停了，旁人应立刻按压胸口、用除颤器。",
+        "火星车祝融号行驶了一千多米。",
+    ]
     asked = ["水稻得了病怎么治？", "有人心脏骤停怎么办？", "火星上的车开了多远？"]
     assert (builtin.questions(asked) @ builtin.passages(passages).T).argmax(1).tolist() == [0, 1, 2]
 
@@ -50,7 +59,7 @@ def test_order_and_neighbours_in_a_batch_hardly_change_a_vector(builtin: embeddi
     together, reverse = builtin.passages(TEXTS), builtin.passages(TEXTS[::-1])[::-1]
     alone = np.concatenate([builtin.passages([t]) for t in TEXTS])
     assert np.allclose(together, reverse, atol=1e-5)
-    assert (together * alone).sum(1).min() > CLOSE      # a batch shares the scale of its rounded activations
+    assert (together * alone).sum(1).min() > CLOSE  # a batch shares the scale of its rounded activations
 
 
 def test_a_text_past_the_limit_is_cut_not_refused(builtin: embedding.Embedder) -> None:
@@ -70,8 +79,10 @@ def test_built_in_models_are_small_enough_to_travel() -> None:
 
 
 def test_the_light_path_loads_no_torch() -> None:
-    code = ("import sys; from rag.embedding import open_embedder; open_embedder(threads=1).questions(['天气']); "
-            "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'sentence_transformers')))")
+    code = (
+        "import sys; from rag.embedding import open_embedder; open_embedder(threads=1).questions(['天气']); "
+        "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'sentence_transformers')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(embedding.__file__).parent.parent).returncode == 0
 
 
@@ -83,8 +94,9 @@ def test_length_batches_hold_every_text_once_and_stay_within_the_bound() -> None
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("content", [{}, {"model.json": "{}", "model.onnx": "x"}, {"config.json": "{}"},
-                                     {"modules.json": "["}, None])
+@pytest.mark.parametrize(
+    "content", [{}, {"model.json": "{}", "model.onnx": "x"}, {"config.json": "{}"}, {"modules.json": "["}, None]
+)
 def test_a_folder_that_is_no_model_is_named_with_its_reason(tmp_path: Path, content: dict[str, str] | None) -> None:
     folder = tmp_path / "no-model"
     if content is not None:
@@ -104,10 +116,16 @@ def test_without_torch_another_model_says_what_is_missing(monkeypatch: pytest.Mo
         open_embedder(str(tmp_path))
 
 
-@pytest.mark.parametrize(("model", "question", "passage"), [
-    ("intfloat/multilingual-e5-base", "query: ", "passage: "), ("BAAI/bge-m3", "", ""),
-    ("BAAI/bge-small-zh-v1.5", "为这个句子生成表示以用于检索相关文章：", ""),
-    ("/models/Qwen3-Embedding-0.6B", None, ""), ("some/other-model-zh", "", "")])
+@pytest.mark.parametrize(
+    ("model", "question", "passage"),
+    [
+        ("intfloat/multilingual-e5-base", "query: ", "passage: "),
+        ("BAAI/bge-m3", "", ""),
+        ("BAAI/bge-small-zh-v1.5", "为这个句子生成表示以用于检索相关文章：", ""),
+        ("/models/Qwen3-Embedding-0.6B", None, ""),
+        ("some/other-model-zh", "", ""),
+    ],
+)
 def test_well_known_models_get_the_prompts_they_learned(model: str, question: str | None, passage: str) -> None:
     given = prompts_for(model)
     assert given[1] == passage
@@ -115,6 +133,7 @@ def test_well_known_models_get_the_prompts_they_learned(model: str, question: st
 
 
 # ---------------------------------------------------------------- with torch
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -129,17 +148,30 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     letters = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted(set("".join(TEXTS) + "台湾臺灣querypassage: "))]
     cut = Tokenizer(models.WordLevel({c: i for i, c in enumerate(letters)}, unk_token="[UNK]"))
     cut.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    PreTrainedTokenizerFast(tokenizer_object=cut, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
-                            sep_token="[SEP]", model_max_length=64).save_pretrained(folder / "bert")
-    config = BertConfig(vocab_size=len(letters), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-                        intermediate_size=32, max_position_embeddings=64)
+    PreTrainedTokenizerFast(
+        tokenizer_object=cut,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=64,
+    ).save_pretrained(folder / "bert")
+    config = BertConfig(
+        vocab_size=len(letters),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
     BertModel(config).save_pretrained(folder / "bert")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         encoder = Transformer(str(folder / "bert"))
         SentenceTransformer(modules=[encoder, Pooling(32)], device="cpu").save(str(folder / "tiny-e5"))
-        SentenceTransformer(modules=[encoder, Pooling(32)], device="cpu",
-                            prompts={"query": "问", "document": "文"}).save(str(folder / "own"))
+        SentenceTransformer(
+            modules=[encoder, Pooling(32)], device="cpu", prompts={"query": "问", "document": "文"}
+        ).save(str(folder / "own"))
     return folder
 
 
@@ -185,7 +217,8 @@ def test_a_hub_id_that_is_not_here_is_refused_and_not_fetched() -> None:
 @pytest.mark.models
 @pytest.mark.slow
 def test_the_built_in_folder_opens_with_sentence_transformers_and_both_give_the_same_vectors(
-        builtin: embedding.Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builtin: embedding.Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     transformers = pytest.importorskip("sentence_transformers")
     import transformers.dynamic_module_utils as dynamic
 
@@ -195,7 +228,7 @@ def test_the_built_in_folder_opens_with_sentence_transformers_and_both_give_the_
         full = transformers.SentenceTransformer(str(BUILTIN), device="cpu", trust_remote_code=True)
     assert (full.encode_document(TEXTS) * builtin.passages(TEXTS)).sum(1).min() > CLOSE
     assert (full.encode_query(TEXTS) * builtin.questions(TEXTS)).sum(1).min() > CLOSE
-    full.save(str(tmp_path / "saved"))      # for fine-tuning: an ordinary folder from here on
+    full.save(str(tmp_path / "saved"))  # for fine-tuning: an ordinary folder from here on
     saved = open_embedder(str(tmp_path / "saved"), threads=2)
     assert (saved.passages(TEXTS) * builtin.passages(TEXTS)).sum(1).min() > CLOSE
 

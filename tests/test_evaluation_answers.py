@@ -1,4 +1,5 @@
 """How replies are judged: what counts as the same words, what as right, and what the figures are made from."""
+
 from __future__ import annotations
 
 import json
@@ -42,29 +43,65 @@ def gold(*answers: str | tuple[str, ...], every: bool = False, kind: str = "how_
     return Gold("q1", "按多深？", kind, items, every, ("health-01.md",), (EVIDENCE,), refuse=refuse)
 
 
-def reply(answer: str, *, refused: bool = False, confidence: float = 0.9, source: str = "articles/health-01.md",
-          quote: str = EVIDENCE) -> Reply:
+def reply(
+    answer: str,
+    *,
+    refused: bool = False,
+    confidence: float = 0.9,
+    source: str = "articles/health-01.md",
+    quote: str = EVIDENCE,
+) -> Reply:
     cited = () if refused else (Citation(1, quote, 0, len(quote), True, source=source, title="怎么急救"),)
-    return Reply("按多深？", answer, refused=refused, confidence=confidence, citations=cited,
-                 reason="no_evidence" if refused else None)
+    return Reply(
+        "按多深？",
+        answer,
+        refused=refused,
+        confidence=confidence,
+        citations=cited,
+        reason="no_evidence" if refused else None,
+    )
 
 
 # ---------------------------------------------------------------- the same words
 
-@pytest.mark.parametrize(("written", "wanted"), [
-    ("阅读量超1,100万次", "1100万"), ("共1100萬次", "1100万"), ("２０２５年", "二〇二五年"), ("百分之三十", "30%"),
-    ("占百分之5.5", "5.5%"), ("３至５人", "3—5人"), ("深度是5～6厘米", "5至6厘米"), ("5月1日到7日", "5月1日—7日"),
-    ("16—18℃", "16~18℃"), ("歷時三百二十天", "320天"), ("约 1.5 亿元", "150000000元"), ("ＡＥＤ（除颤器）", "aed"),
-    ("“天宫”一号", "天宫1号"),
-])
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("阅读量超1,100万次", "1100万"),
+        ("共1100萬次", "1100万"),
+        ("２０２５年", "二〇二五年"),
+        ("百分之三十", "30%"),
+        ("占百分之5.5", "5.5%"),
+        ("３至５人", "3—5人"),
+        ("深度是5～6厘米", "5至6厘米"),
+        ("5月1日到7日", "5月1日—7日"),
+        ("16—18℃", "16~18℃"),
+        ("歷時三百二十天", "320天"),
+        ("约 1.5 亿元", "150000000元"),
+        ("ＡＥＤ（除颤器）", "aed"),
+        ("“天宫”一号", "天宫1号"),
+    ],
+)
 def test_one_thing_written_two_ways_is_the_same(written: str, wanted: str) -> None:
     assert answered(gold(wanted), written)
 
 
-@pytest.mark.parametrize(("written", "wanted"), [
-    ("共15人", "5人"), ("1.5厘米", "5厘米"), ("5.6厘米", "5厘米"), ("12小时", "2小时"), ("1864只", "864只"),
-    ("3万人", "3人"), ("30%", "30个"), ("天宫一号", "天宫二号"), ("", "5人"), ("有人", ""),
-])
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("共15人", "5人"),
+        ("1.5厘米", "5厘米"),
+        ("5.6厘米", "5厘米"),
+        ("12小时", "2小时"),
+        ("1864只", "864只"),
+        ("3万人", "3人"),
+        ("30%", "30个"),
+        ("天宫一号", "天宫二号"),
+        ("", "5人"),
+        ("有人", ""),
+    ],
+)
 def test_a_number_is_not_found_inside_another(written: str, wanted: str) -> None:
     assert not answered(gold(wanted), written)
 
@@ -96,6 +133,7 @@ def test_a_quote_supports_when_it_is_the_sentence_or_a_good_part_of_it() -> None
 
 
 # ---------------------------------------------------------------- judging
+
 
 def test_a_right_answer_holds_the_words_and_cites_the_article_and_the_sentence() -> None:
     verdict = judge(gold("5至6厘米"), reply("深度是5至6厘米[1]。"))
@@ -151,8 +189,11 @@ class Library:
 
 def test_all_are_asked_in_order_with_their_history_and_an_error_stops_nothing() -> None:
     library, told = Library(), []
-    golds = [gold("5至6厘米"), Gold("q2", "太长", answers=(("5",),)),
-             Gold("q3", "那儿童呢？", answers=(("5",),), history=(Turn("问", "答"),))]
+    golds = [
+        gold("5至6厘米"),
+        Gold("q2", "太长", answers=(("5",),)),
+        Gold("q3", "那儿童呢？", answers=(("5",),), history=(Turn("问", "答"),)),
+    ]
     verdicts = ask_all(library, golds, lambda done, total: told.append((done, total)))
     assert [v.gold.id for v in verdicts] == ["q1", "q2", "q3"]
     assert [v.error for v in verdicts] == [None, "question_too_long", None]
@@ -162,6 +203,7 @@ def test_all_are_asked_in_order_with_their_history_and_an_error_stops_nothing() 
 
 
 # ---------------------------------------------------------------- figures
+
 
 def verdicts() -> list[Verdict]:
     """Of three answerable ones two right, one refused; of two without an answer one refused."""
@@ -216,20 +258,29 @@ def test_a_percentile_is_one_of_the_values(values: list[float]) -> None:
 
 # ---------------------------------------------------------------- files and reports
 
+
 def test_questions_are_read_whole_whatever_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "questions.jsonl"
-    rows = [{"id": 7, "question": "问？", "answers": ["甲", ["乙", "丙"]], "all": True, "page": "a.txt",
-             "article": "题"},
-            {"question": "没有？", "refuse": True, "history": [{"question": "前", "answer": "后"}]}]
+    rows = [
+        {"id": 7, "question": "问？", "answers": ["甲", ["乙", "丙"]], "all": True, "page": "a.txt", "article": "题"},
+        {"question": "没有？", "refuse": True, "history": [{"question": "前", "answer": "后"}]},
+    ]
     file.write_text("\ufeff" + "\n\n".join(json.dumps(r, ensure_ascii=False) for r in rows), "utf-8")
     first, second = read_questions(file)
     assert first == Gold("7", "问？", "fact", (("甲",), ("乙", "丙")), True, ("a.txt", "题"))
     assert second == Gold("3", "没有？", history=(Turn("前", "后"),), refuse=True)
 
 
-@pytest.mark.parametrize("line", [
-    "{", "[]", '{"answers": ["甲"]}', '{"question": "问？"}', '{"question": "问？", "answers": 5}',
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"answers": ["甲"]}',
+        '{"question": "问？"}',
+        '{"question": "问？", "answers": 5}',
+    ],
+)
 def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "questions.jsonl"
     file.write_text('{"question": "问？", "answers": ["甲"]}\n' + line, "utf-8")

@@ -69,6 +69,7 @@ def writers() -> list[threading.Thread]:
 
 # ---------------------------------------------------------------- thinking and control tokens
 
+
 def test_thinking_is_folded_away() -> None:
     assert fold_thinking("<think>\n先看第3段\n</think>\n\n答案是5。") == Draft("答案是5。", "先看第3段")
 
@@ -115,6 +116,7 @@ def test_the_tokenizer_finds_no_control_token_in_neutral_text(model: LanguageMod
 
 # ---------------------------------------------------------------- opening
 
+
 @pytest.mark.models
 def test_a_folder_opens_under_the_name_of_its_last_part(model: LanguageModel) -> None:
     assert model.name == "Tiny-Qwen3"
@@ -147,7 +149,9 @@ def test_threads_are_those_asked_for(folder: Path) -> None:
 
 @pytest.mark.models
 def test_a_hub_id_opens_when_it_has_been_downloaded(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from huggingface_hub import constants
 
@@ -162,12 +166,14 @@ def test_a_hub_id_opens_when_it_has_been_downloaded(
 @pytest.mark.models
 @pytest.mark.parametrize("name", ["Qwen/Qwen3-0.6B", "no/such/folder", "nothing-here", "../up", "a b"])
 def test_a_model_that_is_not_here_is_refused_and_not_fetched(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)     # not the switch, our call keeps it off the network
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # not the switch, our call keeps it off the network
     assert "没有下载过" in why(name)
 
 
@@ -260,8 +266,9 @@ def test_weights_that_are_no_numbers_are_refused(copy: Path) -> None:
 def test_the_vocabulary_of_another_model_is_refused(copy: Path) -> None:
     tokenizer = json.loads((copy / "tokenizer.json").read_text())
     last = max(token["id"] for token in tokenizer["added_tokens"])
-    tokenizer["added_tokens"] += [{**tokenizer["added_tokens"][0], "id": last + n, "content": f"<extra{n}>"}
-                                  for n in range(1, 9)]
+    tokenizer["added_tokens"] += [
+        {**tokenizer["added_tokens"][0], "id": last + n, "content": f"<extra{n}>"} for n in range(1, 9)
+    ]
     (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
     assert "词表" in why(copy)
 
@@ -281,6 +288,7 @@ def test_a_chat_template_that_fails_is_refused_when_the_model_is_opened(copy: Pa
 
 
 # ---------------------------------------------------------------- writing
+
 
 @pytest.mark.models
 def test_an_answer_grows_piece_by_piece_and_no_character_comes_in_halves(model: LanguageModel) -> None:
@@ -338,6 +346,7 @@ def test_a_prompt_that_is_too_long_is_an_error(model: LanguageModel) -> None:
 
 
 # ---------------------------------------------------------------- stopping
+
 
 def counted(model: LanguageModel) -> tuple[list[int], Callable[[], None]]:
     """A list that grows with each step of the network, and what ends the counting."""
@@ -411,7 +420,8 @@ def test_who_is_stopped_while_waiting_never_writes(endless: LanguageModel) -> No
 
 @pytest.mark.models
 def test_what_goes_wrong_while_writing_reaches_the_reader_and_gives_the_turn_back(
-    endless: LanguageModel, monkeypatch: pytest.MonkeyPatch,
+    endless: LanguageModel,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
@@ -437,16 +447,23 @@ def test_a_program_that_ends_in_the_middle_of_an_answer_ends_at_once(endless: La
         "w = m.write([Message('user', '?')], 10**8, lambda: False)\n"
         "next(w)\n"
         "print(time.monotonic(), flush=True)\n"
-        "keep = [w]; keep.append(keep)\n"     # not collected before the end
+        "keep = [w]; keep.append(keep)\n"  # not collected before the end
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True,
-                          cwd=Path(__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+    )
     assert time.monotonic() - float(done.stdout) < 20
     assert "Traceback" not in done.stderr
 
 
 def test_the_package_is_light_until_a_model_is_opened() -> None:
     script = "import sys, rag.models; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
-                          cwd=Path(__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent
+    )
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,5 @@
 """An article becomes passages: whole sentences, none lost, never across a heading."""
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -27,7 +28,7 @@ def test_every_passage_is_a_span_of_its_article_and_nothing_is_lost(text: str, s
     whole = article(text, "标题", tuple(Section(s, 1, f"小标题{s}") for s in starts))
     passages = split(whole)
     for p in passages:
-        assert text[p.start:p.end] == p.text
+        assert text[p.start : p.end] == p.text
         assert p.text.strip() == p.text != ""
     assert all(a.end <= b.start for a, b in pairwise(passages))
     covered = "".join(p.text for p in passages)

@@ -40,7 +40,7 @@ class Paper:
             rest = paragraph
             room, indent = fit - 2, 20.0
             while rest:
-                if len(rest) > room and rest[room] in "。，；：、”":      # the mark hangs: one more goes over
+                if len(rest) > room and rest[room] in "。，；：、”":  # the mark hangs: one more goes over
                     lines.append((indent, rest[: room - 1]))
                     rest = rest[room - 1 :]
                 else:

@@ -1,4 +1,5 @@
 """Features compare passages with each other; the shipped trees turn them into an order."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,8 +23,14 @@ FOUND = (
 )
 TEXT = st.text(st.sampled_from("县科协发布推文2024年多少篇水稻，。？ a"), min_size=1, max_size=60)
 CANDIDATE = st.builds(
-    Candidate, TEXT, st.sampled_from(["", "科普", "县科协推文"]), st.sampled_from(["a", "b", "c"]), st.integers(0, 900),
-    st.none() | st.floats(0.1, 40), st.none() | st.floats(0.7, 0.95))
+    Candidate,
+    TEXT,
+    st.sampled_from(["", "科普", "县科协推文"]),
+    st.sampled_from(["a", "b", "c"]),
+    st.integers(0, 900),
+    st.none() | st.floats(0.1, 40),
+    st.none() | st.floats(0.7, 0.95),
+)
 
 
 def table(found: Sequence[Candidate], question: str = QUESTION) -> np.ndarray:
@@ -59,7 +66,7 @@ def test_the_order_in_which_passages_come_does_not_matter() -> None:
 def test_words_pairs_and_numbers_of_the_question_are_looked_for() -> None:
     assert column("words")[0] > column("words")[1] > column("words")[3] == 0
     assert column("figures") == [0, 1, 0, 0]
-    assert column("asks_figure_has")[:2] == [1, 0]     # 1900 is new, 2024 stands in the question
+    assert column("asks_figure_has")[:2] == [1, 0]  # 1900 is new, 2024 stands in the question
 
 
 def test_the_rarest_word_that_is_missing_is_told() -> None:

@@ -1,4 +1,5 @@
 """From a question to passages in order, over a real library and over passages that are given."""
+
 from __future__ import annotations
 
 import json
@@ -34,17 +35,26 @@ def hit(number: int, text: str, article: str = "", score: float = 0.0) -> Hit:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rag.Library]:
     folder = tmp_path_factory.mktemp("retrieval")
-    rows = [json.dumps({"id": key, "text": text, "column": "农事" if key == "稻瘟病" else "科普"}, ensure_ascii=False)
-            for key, text in ARTICLES.items()]
+    rows = [
+        json.dumps({"id": key, "text": text, "column": "农事" if key == "稻瘟病" else "科普"}, ensure_ascii=False)
+        for key, text in ARTICLES.items()
+    ]
     (folder / "articles.jsonl").write_text("\n".join(rows), "utf-8")
     with rag.open(folder / "library") as opened:
         opened.add([folder / "articles.jsonl"])
         yield opened
 
 
-@pytest.mark.parametrize(("question", "article"), [
-    ("县科协发布了多少篇推文？", "推文"), ("水稻得了稻瘟病怎么办？", "稻瘟病"), ("發生地震時應該躲在哪裡？", "地震"),
-    ("旁边的人忽然没有心跳了怎么救？", "急救"), ("祝融号走了多远？", "火星")])
+@pytest.mark.parametrize(
+    ("question", "article"),
+    [
+        ("县科协发布了多少篇推文？", "推文"),
+        ("水稻得了稻瘟病怎么办？", "稻瘟病"),
+        ("發生地震時應該躲在哪裡？", "地震"),
+        ("旁边的人忽然没有心跳了怎么救？", "急救"),
+        ("祝融号走了多远？", "火星"),
+    ],
+)
 def test_the_article_that_answers_comes_first(library: rag.Library, question: str, article: str) -> None:
     assert library.search(question).hits[0].source == article
 

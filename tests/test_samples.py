@@ -1,4 +1,5 @@
 """The sample library: every article whole, every gold answer in its article, what has no answer really absent."""
+
 from __future__ import annotations
 
 import json
@@ -31,6 +32,7 @@ def text_of(name: str) -> str:
 
 
 # ---------------------------------------------------------------- articles
+
 
 def test_there_are_at_least_forty_four_articles_in_at_least_eight_columns() -> None:
     assert len(FILES) >= 44
@@ -69,10 +71,13 @@ def test_tables_have_as_many_cells_in_every_row() -> None:
             assert len({row.count("|") for row in table.splitlines()}) == 1, path.name
 
 
-@pytest.mark.parametrize(("older", "newer", "before", "now"), [
-    ("eco-01-panda-surveys.md", "eco-02-panda-fourth.md", "1596", "1864"),
-    ("space-05-saturn-146.md", "space-06-saturn-274.md", "146", "274"),
-])
+@pytest.mark.parametrize(
+    ("older", "newer", "before", "now"),
+    [
+        ("eco-01-panda-surveys.md", "eco-02-panda-fourth.md", "1596", "1864"),
+        ("space-05-saturn-146.md", "space-06-saturn-274.md", "146", "274"),
+    ],
+)
 def test_a_newer_article_supersedes_an_older_figure(older: str, newer: str, before: str, now: str) -> None:
     assert parts(ARTICLES / older)[0]["date"] < parts(ARTICLES / newer)[0]["date"]
     assert before in text_of(older)
@@ -81,6 +86,7 @@ def test_a_newer_article_supersedes_an_older_figure(older: str, newer: str, befo
 
 
 # ---------------------------------------------------------------- questions
+
 
 def test_there_are_sixty_questions_of_all_kinds_and_ten_have_no_answer() -> None:
     assert len(GOLDS) == 60

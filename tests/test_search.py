@@ -1,4 +1,5 @@
 """Search: what is put is found by its words and by its meaning, what is removed is not, whatever happened between."""
+
 from __future__ import annotations
 
 import gzip
@@ -29,7 +30,7 @@ from rag.types import Article, Document, Filter, Passage
 ROOT = Path(__file__).resolve().parent.parent
 NEWS = ROOT.parent / "shared" / "data" / "news" / "part-00.jsonl.gz"
 MODEL = "模型/a"
-KILLS = 10          # of the crash test; 200 prove more and take ten minutes
+KILLS = 10  # of the crash test; 200 prove more and take ten minutes
 
 
 def put(store: Store, source: str, *texts: str, sha: str = "1", title: str = "", **more: Any) -> range:
@@ -70,6 +71,7 @@ def index(store: Store) -> LocalSearch:
 
 # ---------------------------------------------------------------- by words
 
+
 def test_what_is_put_is_found_by_its_words(store: Store, index: LocalSearch) -> None:
     put(store, "a.txt", "水稻要浅插。油菜要抢收。", "月球上没有水。")
     index.catch_up()
@@ -100,8 +102,9 @@ def test_titles_and_headings_are_searched(store: Store, index: LocalSearch) -> N
     assert found(index.lexical(tokens("心脏骤停拨打电话"), 5))[0] == 1
 
 
-@pytest.mark.parametrize("question", ['+水 -稻 AND "油', "body:水稻", "水稻~2^9", "(((", "*", "\\", "水稻\t油菜\0",
-                                      "\ud800水稻", "a" * 5000])
+@pytest.mark.parametrize(
+    "question", ['+水 -稻 AND "油', "body:水稻", "水稻~2^9", "(((", "*", "\\", "水稻\t油菜\0", "\ud800水稻", "a" * 5000]
+)
 def test_no_question_is_read_as_a_query_language(store: Store, index: LocalSearch, question: str) -> None:
     put(store, "a.txt", "水稻要浅插。")
     index.catch_up()
@@ -133,11 +136,11 @@ def test_scores_are_bm25(store: Store, index: LocalSearch) -> None:
         scores = np.zeros(len(bags))
         for token, times in asked.items():
             holding = sum(token in b for b in bags)
-            idf = math.log(1 + (len(bags) - holding + .5) / (holding + .5))
+            idf = math.log(1 + (len(bags) - holding + 0.5) / (holding + 0.5))
             for i, bag in enumerate(bags):
-                scores[i] += times * idf * 2.2 * bag[token] / (bag[token] + 1.2 * (.25 + .75 * bag.total() / mean))
+                scores[i] += times * idf * 2.2 * bag[token] / (bag[token] + 1.2 * (0.25 + 0.75 * bag.total() / mean))
         for i, score in index.lexical(list(asked.elements()), 300).to_dict().items():
-            assert score == pytest.approx(scores[i - 1], rel=.03), "the length of a text is kept in one byte"
+            assert score == pytest.approx(scores[i - 1], rel=0.03), "the length of a text is kept in one byte"
 
 
 def test_filters_are_pushed_down(store: Store, index: LocalSearch) -> None:
@@ -145,11 +148,19 @@ def test_filters_are_pushed_down(store: Store, index: LocalSearch) -> None:
     put(store, "b.txt", "乙说水稻。", date="2024-04", column="农技 (一)")
     put(store, "c.txt", "丙说水稻。", date="2025")
     put(store, "d.txt", "丁说水稻。")
-    store.put_vectors(MODEL, [1, 2, 3, 4], np.eye(4, 8, dtype=np.float32) + .1)
+    store.put_vectors(MODEL, [1, 2, 3, 4], np.eye(4, 8, dtype=np.float32) + 0.1)
     index.catch_up()
-    for only in (Filter(source=("a.txt", "c.txt")), Filter(column=("农技 (一)",)), Filter(since="2024-04-10"), Filter(),
-                 Filter(since="2024-03", until="2024-03"), Filter(until="2024"), Filter(source=("x",)),
-                 Filter(since="2025-07-01", column=("科普",)), Filter(column=("科普",), until="2024-12-31")):
+    for only in (
+        Filter(source=("a.txt", "c.txt")),
+        Filter(column=("农技 (一)",)),
+        Filter(since="2024-04-10"),
+        Filter(),
+        Filter(since="2024-03", until="2024-03"),
+        Filter(until="2024"),
+        Filter(source=("x",)),
+        Filter(since="2025-07-01", column=("科普",)),
+        Filter(column=("科普",), until="2024-12-31"),
+    ):
         expected = set(store.allowed(only).tolist())
         assert set(found(index.lexical(tokens("水稻"), 9, only))) == expected, only
         assert set(found(index.lexical(tokens("水稻"), 9, only, whole=True))) == expected, only
@@ -159,10 +170,19 @@ def test_filters_are_pushed_down(store: Store, index: LocalSearch) -> None:
     assert index.lexical(tokens("水稻"), 9, Filter(until="2024")).to_dict().items() <= plain.items(), "scores stay"
 
 
-@pytest.mark.parametrize(("date", "span"), [
-    ("2025-02-26", (20250226, 20250226)), ("2025-02", (20250201, 20250231)), ("2025", (20250101, 20251231)),
-    ("2025-02-26T08:00", (20250226, 20250226)), ("去年", None), ("", None), (None, None), ("25-1-1", None),
-])
+@pytest.mark.parametrize(
+    ("date", "span"),
+    [
+        ("2025-02-26", (20250226, 20250226)),
+        ("2025-02", (20250201, 20250231)),
+        ("2025", (20250101, 20251231)),
+        ("2025-02-26T08:00", (20250226, 20250226)),
+        ("去年", None),
+        ("", None),
+        (None, None),
+        ("25-1-1", None),
+    ],
+)
 def test_dates_are_spans_of_days(date: str | None, span: tuple[int, int] | None) -> None:
     assert days(date) == span
     assert period(Filter(since=date)) == (None if span is None else (span[0], 99991231))
@@ -175,8 +195,9 @@ TEXTS = st.text("水稻科学院研AI9 ,三百", min_size=1, max_size=12)
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=6, unique=True), terms=st.lists(TEXTS, min_size=1, max_size=8))
-def test_containing_finds_a_term_wherever_it_stands(empty: Path, tmp_path_factory: pytest.TempPathFactory,
-                                                    texts: list[str], terms: list[str]) -> None:
+def test_containing_finds_a_term_wherever_it_stands(
+    empty: Path, tmp_path_factory: pytest.TempPathFactory, texts: list[str], terms: list[str]
+) -> None:
     folder = tmp_path_factory.mktemp("any")
     shutil.copy(empty, folder)
     with Store.open(folder) as store:
@@ -198,6 +219,7 @@ def test_containing_stops_at_its_limit_and_knows_titles(store: Store, index: Loc
 
 
 # ---------------------------------------------------------------- catching up
+
 
 def test_changes_are_taken_in_one_by_one(store: Store, index: LocalSearch) -> None:
     put(store, "a.txt", "甲说水稻。", "乙说水稻。")
@@ -260,8 +282,9 @@ def test_an_index_that_can_not_be_used_is_made_anew(store: Store, harm: str, mon
     assert index.faults() == []
 
 
-def test_a_restored_library_does_not_trust_the_index_before_it(store: Store, index: LocalSearch,
-                                                               tmp_path: Path) -> None:
+def test_a_restored_library_does_not_trust_the_index_before_it(
+    store: Store, index: LocalSearch, tmp_path: Path
+) -> None:
     put(store, "a.txt", "甲说水稻。")
     store.backup(tmp_path / "b.zip")
     put(store, "a.txt", "乙说油菜。", sha="2")
@@ -322,14 +345,19 @@ def test_another_process_is_seen_at_the_next_refresh(store: Store, index: LocalS
 def test_a_reader_beside_a_writer_answers_from_what_is_there(store: Store, index: LocalSearch) -> None:
     put(store, "a.txt", "甲说水稻。")
     index.catch_up()
-    with subprocess.Popen([sys.executable, "-c", ADDER, str(store.folder), "leave"], cwd=ROOT, text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", ADDER, str(store.folder), "leave"],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "lagging\n"
         index.refresh()
         assert found(index.lexical(tokens("水稻"), 9)) == [1]
         assert found(LocalSearch(store.folder, store, MODEL).lexical(tokens("水稻"), 9)) == [1]
-        other.kill()        # and is never heard of again: who asks next finishes its work
+        other.kill()  # and is never heard of again: who asks next finishes its work
     index.refresh()
     assert sorted(found(index.lexical(tokens("水稻"), 9))) == [1, 2]
 
@@ -347,6 +375,7 @@ def test_the_interface_can_be_driven_by_hand(store: Store, index: LocalSearch) -
 
 
 # ---------------------------------------------------------------- by meaning
+
 
 def unit(n: int, dimension: int = 16, seed: int = 1) -> vectors.Matrix:
     x = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
@@ -376,7 +405,7 @@ def test_the_nearest_are_those_of_comparing_all(store: Store, small: None) -> No
     index = LocalSearch(store.folder, store, MODEL)
     assert index.catch_up().kind == "flat"
     gone = list(range(1, 200, 3))
-    store.put_vectors(MODEL, [500, 501], x[[0, 1]])      # embedded anew
+    store.put_vectors(MODEL, [500, 501], x[[0, 1]])  # embedded anew
     x[[499, 500]] = x[[0, 1]]
     put(store, "b.txt", *(f"新{n}。" for n in range(20)))
     more = unit(20, seed=2)
@@ -420,7 +449,7 @@ def test_a_large_one_is_a_graph_that_finds_nearly_all(store: Store, small: None)
     assert index.catch_up().kind == "hnsw"
     measured = vectors.recall(index._vectors, unit(50, seed=3))
     assert (measured.vectors, measured.kind) == (4000, "hnsw")
-    assert measured.recall > .97
+    assert measured.recall > 0.97
     put(store, "b.txt", *(f"新{n}。" for n in range(500)))
     more = unit(500, seed=4)
     store.put_vectors(MODEL, range(4001, 4501), more)
@@ -515,8 +544,9 @@ step = st.one_of(
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(step, min_size=3, max_size=12))
-def test_after_any_history_just_what_is_there_is_found(empty: Path, tmp_path_factory: pytest.TempPathFactory,
-                                                       history: list[tuple[str, str, list[str]]]) -> None:
+def test_after_any_history_just_what_is_there_is_found(
+    empty: Path, tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, str, list[str]]]
+) -> None:
     folder = tmp_path_factory.mktemp("any")
     shutil.copy(empty, folder)
     with pytest.MonkeyPatch.context() as patch, Store.open(folder) as store:
@@ -529,7 +559,7 @@ def test_after_any_history_just_what_is_there_is_found(empty: Path, tmp_path_fac
                 store.remove([name])
             elif what == "embed":
                 waiting = [i for i, _ in store.unembedded(MODEL)]
-                store.put_vectors(MODEL, waiting, unit(max(1, len(waiting)))[:len(waiting)])
+                store.put_vectors(MODEL, waiting, unit(max(1, len(waiting)))[: len(waiting)])
             elif what == "catch up":
                 index.catch_up()
             elif what == "write":
@@ -575,8 +605,13 @@ def test_a_kill_at_any_moment_leaves_indexes_that_mend_themselves(empty: Path, t
     chance = random.Random(21)
     shutil.copy(empty, tmp_path)
     for n in range(KILLS):
-        with subprocess.Popen([sys.executable, "-c", VICTIM, str(tmp_path), str(n)], cwd=ROOT, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as victim:
+        with subprocess.Popen(
+            [sys.executable, "-c", VICTIM, str(tmp_path), str(n)],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as victim:
             assert victim.stdout is not None
             victim.stdout.readline()
             time.sleep(chance.uniform(0, 1))
@@ -593,14 +628,15 @@ def test_a_kill_at_any_moment_leaves_indexes_that_mend_themselves(empty: Path, t
 
 # ---------------------------------------------------------------- the cutting it stands on
 
+
 def plain_tokens(text: str) -> list[str]:
     """`rag.text.tokens` as plainly as it can be said: the fast one must give the same."""
     folded = fold(text)
     out = [w for w in cutting._cutter()(folded) if cutting._WORDLIKE.search(w)]
     for run in cutting._RUN.findall(folded):
-        out += [run[i:i + 2] for i in range(len(run) - 1)]
+        out += [run[i : i + 2] for i in range(len(run) - 1)]
     for run in cutting._OTHER_RUN.findall(folded):
-        out += list(run) + [run[i:i + 2] for i in range(len(run) - 1)]
+        out += list(run) + [run[i : i + 2] for i in range(len(run) - 1)]
     for m in cutting._NUMBER.finditer(folded):
         if m["arabic"]:
             value: float | None = float(m["arabic"].replace(",", ""))
@@ -632,5 +668,3 @@ def test_fast_tokens_are_the_plain_ones_on_news() -> None:
 
 def test_a_number_past_all_floats_is_cut_too() -> None:
     assert tokens("9" * 400)
-
-

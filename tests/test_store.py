@@ -1,4 +1,5 @@
 """The library on disk: what goes in comes out, one change at a time, and nothing that happens to a process harms it."""
+
 from __future__ import annotations
 
 import json
@@ -35,7 +36,7 @@ from rag.store import Store, restore
 from rag.types import Article, Document, Filter, Passage, Section
 
 ROOT = Path(__file__).resolve().parent.parent
-KILLS = 24          # of the crash test; 200 prove more and take ten minutes
+KILLS = 24  # of the crash test; 200 prove more and take ten minutes
 
 
 def story(text: str, source: str = "a.txt", title: str = "标题", **more: object) -> tuple[Article, list[Passage]]:
@@ -79,9 +80,16 @@ def store(empty: Path, tmp_path: Path) -> Iterator[Store]:
 
 # ---------------------------------------------------------------- what goes in comes out
 
+
 def test_an_article_comes_back_as_it_went_in(store: Store) -> None:
-    given_, passages = story("水稻要浅插。𠮷野家的水。", author="王 芳", date="2024-05-06", page="3", column="农技",
-                             sections=(Section(0, 1, "插秧"),))
+    given_, passages = story(
+        "水稻要浅插。𠮷野家的水。",
+        author="王 芳",
+        date="2024-05-06",
+        page="3",
+        column="农技",
+        sections=(Section(0, 1, "插秧"),),
+    )
     document = paper(losses=("第二页读不出来。",), encoding="gb18030", pages=2)
     done = store.put(document, [(given_, passages)], splitter="1")
     assert (done.status, done.articles, done.passages, list(done.new), done.removed) == ("added", 1, 2, [1, 2], ())
@@ -194,6 +202,7 @@ def test_what_no_database_keeps_is_refused_by_name(store: Store, text: str) -> N
 
 # ---------------------------------------------------------------- removing
 
+
 def test_names_of_documents_articles_and_rows_are_removed(store: Store) -> None:
     put(store, "甲。", "乙。")
     put(store, "丙。", source="b.txt")
@@ -222,6 +231,7 @@ def test_unknown_names_change_nothing(store: Store) -> None:
 
 
 # ---------------------------------------------------------------- filters and lists
+
 
 def test_filters_let_through_what_they_name(store: Store) -> None:
     store.put(paper("a.txt"), [story("甲。", "a.txt", date="2024-03-05", column="科普")], splitter="1")
@@ -256,15 +266,16 @@ def test_titles_are_found_folded_and_literally(store: Store) -> None:
 
 # ---------------------------------------------------------------- vectors
 
+
 def test_vectors_come_back_and_go_with_their_passages(store: Store) -> None:
     put(store, "甲。", "乙。", "丙。")
-    vectors = np.asarray([[.6, .8], [1, 0], [.5, .5]], dtype=np.float32)
+    vectors = np.asarray([[0.6, 0.8], [1, 0], [0.5, 0.5]], dtype=np.float32)
     assert [i for i, _ in store.unembedded("m")] == [3, 2, 1]
     assert store.unembedded("m", before=2) == [(1, "标题\n甲。")]
     store.put_vectors("m", [1, 2, 77], vectors)
     assert store.embedding_progress("m") == (2, 3)
     assert store.embedding_progress("other") == (0, 3)
-    assert np.allclose(store.vectors("m", [1, 3])[1], [.6, .8], atol=1e-3)
+    assert np.allclose(store.vectors("m", [1, 3])[1], [0.6, 0.8], atol=1e-3)
     assert [i for i, _ in store.unembedded("m")] == [3]
     store.put_vectors("m", [1], vectors[2:])
     ids = [i for some, _ in store.vectors_after("m", size=1) for i in some.tolist()]
@@ -378,7 +389,7 @@ def test_a_damaged_database_is_said_to_be(tmp_path: Path, harm: str) -> None:
     if harm == "header":
         content[:100] = b"x" * 100
     elif harm == "truncated":
-        del content[len(content) // 2:]
+        del content[len(content) // 2 :]
     elif harm == "rubbish":
         content[4096:] = random.Random(1).randbytes(len(content) - 4096)
     database.write_bytes(content)
@@ -474,6 +485,7 @@ def test_who_waits_for_nobody_does_not_wait_for_a_thread(store: Store) -> None:
 
 # ---------------------------------------------------------------- whole
 
+
 def test_check_names_what_is_wrong(store: Store) -> None:
     put(store, "甲一。甲二。", "乙。")
     store.put_vectors("m", [1], np.ones((1, 2)))
@@ -543,8 +555,13 @@ def test_a_changed_or_foreign_backup_is_refused_and_the_library_stays(store: Sto
         manifest["files"]["library.db"]["sha256"] = "0" * 64
         archive.writestr("manifest.json", json.dumps(manifest))
         archive.writestr("library.db", old.read("library.db"))
-    for name, error in (("changed", LibraryDamaged), ("half", NotALibrary), ("text", NotALibrary),
-                        ("foreign", NotALibrary), ("lying", LibraryDamaged)):
+    for name, error in (
+        ("changed", LibraryDamaged),
+        ("half", NotALibrary),
+        ("text", NotALibrary),
+        ("foreign", NotALibrary),
+        ("lying", LibraryDamaged),
+    ):
         with pytest.raises(LibraryDamaged) as raised:
             restore(tmp_path / f"{name}.zip", store.folder)
         assert raised.type is error, name
@@ -564,8 +581,9 @@ step = st.one_of(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(step, max_size=12))
-def test_any_history_agrees_with_a_plain_model(empty: Path, tmp_path_factory: pytest.TempPathFactory,
-                                               history: list[tuple[str, str, list[str]]]) -> None:
+def test_any_history_agrees_with_a_plain_model(
+    empty: Path, tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, str, list[str]]]
+) -> None:
     model: dict[str, list[str]] = {}
     derived: set[int] = set()
     seen = 0
@@ -619,11 +637,15 @@ with Store.open(Path(sys.argv[1])) as store:
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     chance = random.Random(20)
     for n in range(KILLS):
-        victim = subprocess.Popen([sys.executable, "-c", VICTIM, str(tmp_path / "library"), str(n)], cwd=ROOT,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        victim = subprocess.Popen(
+            [sys.executable, "-c", VICTIM, str(tmp_path / "library"), str(n)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert victim.stdout is not None
         victim.stdout.readline()
-        time.sleep(chance.uniform(0, .6))
+        time.sleep(chance.uniform(0, 0.6))
         victim.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
         _, said = victim.communicate()
         assert b"Traceback" not in said, said.decode()

@@ -26,9 +26,15 @@ def tokenizer(text: str, template: str | None = TEMPLATE) -> object:
     cut = Tokenizer(models.BPE())
     cut.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     cut.decoder = decoders.ByteLevel()
-    cut.train_from_iterator([text] * 4, trainers.BpeTrainer(
-        vocab_size=330, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), special_tokens=SPECIAL,
-        show_progress=False))
+    cut.train_from_iterator(
+        [text] * 4,
+        trainers.BpeTrainer(
+            vocab_size=330,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            special_tokens=SPECIAL,
+            show_progress=False,
+        ),
+    )
     whole = PreTrainedTokenizerFast(tokenizer_object=cut, eos_token=END, pad_token=SPECIAL[0], model_max_length=2048)
     whole.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
     whole.add_tokens(["<think>", "</think>"])
@@ -49,9 +55,18 @@ def recite(folder: Path, text: str, *, forever: bool = False, template: str | No
 
     torch.manual_seed(7)
     config = Qwen3Config(
-        vocab_size=len(cut), hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=32, max_position_embeddings=2048, tie_word_embeddings=False,
-        eos_token_id=cut.eos_token_id, pad_token_id=cut.pad_token_id)
+        vocab_size=len(cut),
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,
+        max_position_embeddings=2048,
+        tie_word_embeddings=False,
+        eos_token_id=cut.eos_token_id,
+        pad_token_id=cut.pad_token_id,
+    )
     model = Qwen3ForCausalLM(config)
     with torch.no_grad():
         torch.nn.init.normal_(model.model.embed_tokens.weight)

@@ -3,6 +3,7 @@
 `SentenceTransformer(folder, trust_remote_code=True)` imports this file. What it gives is an ordinary model: it can be
 fine-tuned, and saves in the ordinary format.
 """
+
 from __future__ import annotations
 
 import json
@@ -38,14 +39,23 @@ def write(folder: Path, out: Path) -> None:
     unknown = [name for name in missing if not name.startswith("pooler.") and not name.endswith("_ids")]
     if unknown or unexpected:
         raise ValueError(f"{folder}: weights and configuration differ: {unknown}, {unexpected}")
-    with torch.no_grad():   # mean pooling does without it; random numbers would differ from save to save
+    with torch.no_grad():  # mean pooling does without it; random numbers would differ from save to save
         model.pooler.dense.weight.zero_()
         model.pooler.dense.bias.zero_()
     model.save_pretrained(out)
     PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"), model_max_length=limit, bos_token="<s>", eos_token="</s>",
-        unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>", mask_token="<mask>",
-        model_input_names=["input_ids", "attention_mask"], clean_up_tokenization_spaces=False).save_pretrained(out)
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_max_length=limit,
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+        cls_token="<s>",
+        sep_token="</s>",
+        mask_token="<mask>",
+        model_input_names=["input_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+    ).save_pretrained(out)
 
 
 class Int8Bert:
@@ -55,7 +65,7 @@ class Int8Bert:
     def load(path: str) -> object:
         try:
             from sentence_transformers.sentence_transformer.modules import Transformer
-        except ImportError:     # before sentence-transformers 6
+        except ImportError:  # before sentence-transformers 6
             from sentence_transformers.models import Transformer
 
         folder = Path(path).parent

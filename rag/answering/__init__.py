@@ -2,6 +2,7 @@
 
 The one idea: a number stands for a place in an article, so numbers and citations agree both ways by construction.
 """
+
 from __future__ import annotations
 
 import re
@@ -43,8 +44,14 @@ def quoted(evidence: Evidence) -> Said:
 
 
 def compose(
-    question: Question, said: Sequence[Said | Evidence], *, hits: Sequence[Hit] = (), short_answer: str | None = None,
-    confidence: float = 0.0, conflicts: Sequence[tuple[Evidence, Evidence]] = (), engine: str = "builtin",
+    question: Question,
+    said: Sequence[Said | Evidence],
+    *,
+    hits: Sequence[Hit] = (),
+    short_answer: str | None = None,
+    confidence: float = 0.0,
+    conflicts: Sequence[tuple[Evidence, Evidence]] = (),
+    engine: str = "builtin",
     stopped: bool = False,
 ) -> Reply:
     """The reply that says these sentences in this order. Each place cited gets one number, counted as they appear.
@@ -72,15 +79,28 @@ def compose(
         if _place(a) in numbers and _place(b) in numbers:
             pairs.append((numbers[_place(a)], numbers[_place(b)]))
     return Reply(
-        question=question.asked, answer="".join(written), rewritten=question.rewritten, short_answer=short_answer,
-        confidence=confidence, citations=tuple(citations), conflicts=tuple(pairs), engine=engine, hits=tuple(hits),
+        question=question.asked,
+        answer="".join(written),
+        rewritten=question.rewritten,
+        short_answer=short_answer,
+        confidence=confidence,
+        citations=tuple(citations),
+        conflicts=tuple(pairs),
+        engine=engine,
+        hits=tuple(hits),
         stopped=stopped,
     )
 
 
 def refuse(
-    question: Question, reason: Reason, *, hits: Sequence[Hit] = (), term: str = "", instead: Said | None = None,
-    confidence: float = 0.0, engine: str = "builtin",
+    question: Question,
+    reason: Reason,
+    *,
+    hits: Sequence[Hit] = (),
+    term: str = "",
+    instead: Said | None = None,
+    confidence: float = 0.0,
+    engine: str = "builtin",
 ) -> Reply:
     """The honest refusal. `term`: what stands nowhere (absent_term); `instead`: what the library has (false_premise)."""
     citations: tuple[Citation, ...] = ()
@@ -92,8 +112,16 @@ def refuse(
         reason = "no_evidence"
     answer = say(f"refusals.{reason}", term=term, instead=shown)
     return Reply(
-        question=question.asked, answer=answer, rewritten=question.rewritten, refused=True, reason=reason,
-        confidence=confidence, citations=citations, nearest=nearest(question, hits), engine=engine, hits=tuple(hits),
+        question=question.asked,
+        answer=answer,
+        rewritten=question.rewritten,
+        refused=True,
+        reason=reason,
+        confidence=confidence,
+        citations=citations,
+        nearest=nearest(question, hits),
+        engine=engine,
+        hits=tuple(hits),
     )
 
 
@@ -110,9 +138,17 @@ def nearest(question: Question, hits: Sequence[Hit], most: int = MAX_NEAREST) ->
     near = []
     for article_id, hit in list(first.items())[:most]:
         has = {w: w in held[article_id] for w, _ in words}
-        spelled = [(w, question.text[at:at + len(w)]) for w, at in sorted(words, key=lambda x: x[1]) if at >= 0]
-        near.append(Nearest(article_id, hit.title, hit.source, hit.date, tuple(s for w, s in spelled if has[w]),
-                            tuple(s for w, s in spelled if not has[w])))
+        spelled = [(w, question.text[at : at + len(w)]) for w, at in sorted(words, key=lambda x: x[1]) if at >= 0]
+        near.append(
+            Nearest(
+                article_id,
+                hit.title,
+                hit.source,
+                hit.date,
+                tuple(s for w, s in spelled if has[w]),
+                tuple(s for w, s in spelled if not has[w]),
+            )
+        )
     return tuple(near)
 
 
@@ -123,10 +159,20 @@ def _place(evidence: Evidence) -> tuple[str, int, int, int]:
 
 def _citation(n: int, evidence: Evidence, verified: bool) -> Citation:
     hit = evidence.hit
-    quote = hit.text[evidence.start - hit.start:evidence.end - hit.start]
+    quote = hit.text[evidence.start - hit.start : evidence.end - hit.start]
     return Citation(
-        n=n, quote=quote, start=evidence.start, end=evidence.end, verified=verified, article_id=hit.article_id,
-        title=hit.title, author=hit.author, date=hit.date, page=hit.page, column=hit.column, source=hit.source,
+        n=n,
+        quote=quote,
+        start=evidence.start,
+        end=evidence.end,
+        verified=verified,
+        article_id=hit.article_id,
+        title=hit.title,
+        author=hit.author,
+        date=hit.date,
+        page=hit.page,
+        column=hit.column,
+        source=hit.source,
         passage=None if hit.article_id else hit.passage_id,
     )
 
@@ -140,7 +186,7 @@ def _marked(text: str, marks: str) -> str:
     text = MARKER.sub(lambda m: f"［{m[1]}］", text.strip())
     end = _FULL_STOP.search(text)
     if end and not end[2]:
-        return text[:end.start()] + marks + end[1]
+        return text[: end.start()] + marks + end[1]
     if end:
         return text + marks
     return _LOOSE_END.sub("", text) + marks + "。"

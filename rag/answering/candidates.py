@@ -2,6 +2,7 @@
 
 Hits of one article that touch or overlap are joined first, so that a sentence knows the one before it across passages.
 """
+
 from __future__ import annotations
 
 import re
@@ -20,15 +21,15 @@ _MARK = re.compile(r"^[●■◆▲▶★•·\-*]\s*")
 class Candidate:
     """A sentence (or a row of a table) that may answer. `start` and `end` count in its article's text."""
 
-    hit: Hit                        # the best hit that holds it
-    rank: int                       # of that hit, from 0
+    hit: Hit  # the best hit that holds it
+    rank: int  # of that hit, from 0
     start: int
     end: int
     text: str
-    stretch: int                    # which run of joined hits it stands in
-    index: int                      # its place in that run
-    header: tuple[str, ...] = ()    # for a row of a table: the names of its columns
-    opens: bool = False             # the first sentence of a paragraph
+    stretch: int  # which run of joined hits it stands in
+    index: int  # its place in that run
+    header: tuple[str, ...] = ()  # for a row of a table: the names of its columns
+    opens: bool = False  # the first sentence of a paragraph
 
     def evidence(self, score: float) -> Evidence:
         return Evidence(self.hit, self.start, self.end, self.text, score)
@@ -58,7 +59,7 @@ def gather(hits: Sequence[Hit]) -> list[Candidate]:
             for a, b in t.sentences(hit.text):
                 start = hit.start + a
                 if start < end:
-                    continue        # the hit before had it
+                    continue  # the hit before had it
                 text = hit.text[a:b]
                 row = cells(text)
                 if row and _RULE.match(text):
@@ -66,14 +67,26 @@ def gather(hits: Sequence[Hit]) -> list[Candidate]:
                 if row and not header:
                     header = row
                     end = hit.start + b
-                    continue        # the names of the columns answer nothing by themselves
+                    continue  # the names of the columns answer nothing by themselves
                 if not row:
                     header = ()
-                opens = (a == 0 and hit.start == 0) or hit.text[max(0, a - 2):a].find("\n") >= 0
+                opens = (a == 0 and hit.start == 0) or hit.text[max(0, a - 2) : a].find("\n") >= 0
                 mark = _MARK.match(text)
                 if mark and mark.end() < len(text):
-                    start, text = start + mark.end(), text[mark.end():]
-                found.append(Candidate(hit, rank, start, hit.start + b, text, stretch, index, header if len(header) == len(row) else (), opens))
+                    start, text = start + mark.end(), text[mark.end() :]
+                found.append(
+                    Candidate(
+                        hit,
+                        rank,
+                        start,
+                        hit.start + b,
+                        text,
+                        stretch,
+                        index,
+                        header if len(header) == len(row) else (),
+                        opens,
+                    )
+                )
                 index += 1
                 end = hit.start + b
             end = max(end, hit.end)

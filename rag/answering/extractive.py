@@ -2,6 +2,7 @@
 
 The one idea: nothing is written that does not stand in an article.
 """
+
 from __future__ import annotations
 
 import re
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from rag import settings
 from rag import text as t
-from rag.answering import compose, refuse, spans
+from rag.answering import Said, compose, quoted, refuse, spans
 from rag.answering.candidates import Candidate, gather
+from rag.answering.features import shown
 from rag.answering.selector import Selector
 from rag.question import Question
 from rag.types import Evidence, Hit, Piece, Reply
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
 # Chosen on development questions with and without an answer in the passages: at .13, 6 of 100 that have one are
 # refused, 55 of 100 whose answering sentence is missing, 81 of 100 whose article is (embeddings/selector/README.md).
 SURE_ENOUGH = 0.18
-FACT, EXPLANATION = 120, 560    # characters of an answer at most
-LONG_SENTENCE = 110             # past this, a fact's sentence is cut to the clauses around the answer
-SECOND = 0.45                   # a second sentence is given where the best is doubtful and this near to it
+FACT, EXPLANATION = 120, 560  # characters of an answer at most
+LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around the answer
+SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
+FORMLESS = 0.6
 
-_STEP = re.compile(r"^[（(]?(?:[一二三四五六七八九十]{1,2}|\d{1,2})[)）]?(?:是|要|、|．|\.(?!\d))|^第[一二三四五六七八九十]{1,2}(?:步|条|点|类|种)?[，、,：:]|^(?:首先|其次|再次|最后|此外|另外|同时)")
+_STEP = re.compile(
+    r"^[（(]?(?:[一二三四五六七八九十]{1,2}|\d{1,2})[)）]?(?:是|要|、|．|\.(?!\d))|^第[一二三四五六七八九十]{1,2}(?:步|条|点|类|种)?[，、,：:]|^(?:首先|其次|再次|最后|此外|另外|同时)"
+)
 _PAUSE = re.compile(r"[，,；;：:]")
 _CORRECTION = re.compile(r"应为|有误|更正|订正")
 
@@ -70,16 +75,35 @@ class Extractive:
         chances, judged = self._select(question, candidates)
         if not len(chances) or float(chances.max()) < SURE_ENOUGH:
             return refuse(question, "no_evidence", hits=hits, confidence=float(chances.max(initial=0.0)))
+        if question.kind in ("how_many", "when"):  # a sentence without a figure or a date can't be what is asked for
+            chances = np.where([f is not None for f in judged.spans], chances, FORMLESS * chances)
         best = int(chances.argmax())
         clash = self._clash(question, candidates, chances, judged.spans)
         if clash:
             evidence = [self._cut(candidates[i], chances[i], judged.spans[i]) for i in clash]
-            return compose(question, evidence, hits=hits, confidence=float(chances[best]),
-                           conflicts=[(evidence[0], evidence[1])])
+            return compose(
+                question,
+                [quoted(e) for e in evidence],
+                hits=hits,
+                confidence=float(chances[best]),
+                conflicts=[(evidence[0], evidence[1])],
+            )
         if not question.wants_short:
             chosen = self._explaining(candidates, chances)
-            return compose(question, [candidates[i].evidence(float(chances[i])) for i in chosen], hits=hits,
-                           confidence=float(chances[best]))
+            return compose(
+                question,
+                [said(candidates[i], float(chances[i])) for i in chosen],
+                hits=hits,
+                confidence=float(chances[best]),
+            )
+        if candidates[best].header or ends_open(candidates[best].text):
+            chosen = self._whole(candidates, best)
+            return compose(
+                question,
+                [said(candidates[i], float(chances[i])) for i in chosen],
+                hits=hits,
+                confidence=float(chances[best]),
+            )
         evidence = [self._cut(candidates[best], chances[best], judged.spans[best])]
         second = self._second(candidates, chances, best)
         if second is not None:
@@ -117,9 +141,27 @@ class Extractive:
         if chances[best] >= DOUBTFUL:
             return None
         for i in np.argsort(-chances).tolist():
-            if i != best and chances[i] >= SECOND * chances[best] and not same(candidates[i].text, candidates[best].text):
+            if chances[i] < SURE_ENOUGH:
+                break
+            if (
+                i != best
+                and not candidates[i].header
+                and chances[i] >= SECOND * chances[best]
+                and not same(candidates[i].text, candidates[best].text)
+            ):
                 return int(i)
         return None
+
+    def _whole(self, candidates: Sequence[Candidate], best: int) -> list[int]:
+        """The sentence, and where it ends in a colon what it announces, as much as a fact may be long."""
+        chosen, length = [best], len(candidates[best].text)
+        while ends_open(candidates[best].text) and chosen[-1] + 1 < len(candidates):
+            following = candidates[chosen[-1] + 1]
+            length += len(following.text)
+            if following.stretch != candidates[best].stretch or length > FACT:
+                break
+            chosen.append(chosen[-1] + 1)
+        return chosen
 
     def _explaining(self, candidates: Sequence[Candidate], chances: NDArray[np.float64]) -> list[int]:
         """The best sentence, those of its article that explain with it, the steps of its list, in reading order."""
@@ -141,12 +183,22 @@ class Extractive:
         for i in np.argsort(-chances).tolist():
             if chances[i] >= bar and (candidates[i].stretch == home or chances[i] >= 0.75 * chances[best]):
                 take(int(i))
+        for i in sorted(chosen):  # 口诀是这样的：… what a colon announces belongs to it
+            for j in range(i + 1, min(i + 6, len(candidates))):
+                if not ends_open(candidates[i].text) or candidates[j].stretch != candidates[i].stretch:
+                    break
+                take(j)
         if length < 40 and best + 1 < len(candidates) and candidates[best + 1].stretch == home:
             take(best + 1)
         return sorted(chosen, key=lambda i: (candidates[i].stretch != home, i))
 
-    def _clash(self, question: Question, candidates: Sequence[Candidate], chances: NDArray[np.float64],
-               found: Sequence[spans.Found | None]) -> list[int]:
+    def _clash(
+        self,
+        question: Question,
+        candidates: Sequence[Candidate],
+        chances: NDArray[np.float64],
+        found: Sequence[spans.Found | None],
+    ) -> list[int]:
         """Two sentences of different articles that give different figures for what is asked, the ruling one first: a
         correction before what it corrects, else the newer before the older; [] where nothing disagrees."""
         if question.kind != "how_many":
@@ -173,7 +225,7 @@ class Extractive:
         edges = [0, *(m.end() for m in _PAUSE.finditer(text)), len(text)]
         first = max(i for i, e in enumerate(edges) if e <= found.start)
         last = min(i for i, e in enumerate(edges) if e >= found.end)
-        while True:     # grow to both sides while it stays short
+        while True:  # grow to both sides while it stays short
             left = edges[last] - edges[first - 1] if first else LONG_SENTENCE + 1
             right = edges[last + 1] - edges[first] if last + 1 < len(edges) else LONG_SENTENCE + 1
             if left <= LONG_SENTENCE:
@@ -199,6 +251,15 @@ class Extractive:
         return candidate.text[a:b] or None
 
 
+def said(candidate: Candidate, chance: float) -> Said:
+    """The sentence in its own words; a row of a table read with the names of its columns, the row itself quoted."""
+    return Said(shown(candidate), (candidate.evidence(chance),))
+
+
+def ends_open(text: str) -> bool:
+    return text.rstrip().endswith(("：", ":"))
+
+
 def same(a: str, b: str) -> bool:
     """Nearly the same words: one adds nothing to the other."""
     pairs = [set(t.bigrams(x)) for x in (a, b)]
@@ -215,8 +276,11 @@ def listed(candidates: Sequence[Candidate], at: int) -> list[int]:
     home = candidates[at].stretch
 
     def step(i: int) -> bool:
-        return 0 <= i < len(candidates) and candidates[i].stretch == home and bool(
-            _STEP.match(candidates[i].text) or (candidates[at].header and candidates[i].header))
+        return (
+            0 <= i < len(candidates)
+            and candidates[i].stretch == home
+            and bool(_STEP.match(candidates[i].text) or (candidates[at].header and candidates[i].header))
+        )
 
     if not step(at) and not step(at + 1):
         return []
@@ -226,6 +290,12 @@ def listed(candidates: Sequence[Candidate], at: int) -> list[int]:
     last = at
     while step(last + 1) or (step(last + 2) and last + 1 < len(candidates) and candidates[last + 1].stretch == home):
         last += 1
-    opener = [first - 1] if first and step(first) and candidates[first - 1].stretch == home and candidates[
-        first - 1].text.rstrip().endswith(("：", ":", "。")) else []
+    opener = (
+        [first - 1]
+        if first
+        and step(first)
+        and candidates[first - 1].stretch == home
+        and candidates[first - 1].text.rstrip().endswith(("：", ":", "。"))
+        else []
+    )
     return [*opener, *range(first, last + 1)]

@@ -2,6 +2,7 @@
 
 Everything is counted over folded text. Nothing here depends on scores of retrieval but the order of the hits.
 """
+
 from __future__ import annotations
 
 import math
@@ -19,10 +20,43 @@ from rag.weights import Weights
 
 KINDS = ("how_many", "when", "who", "where", "which", "yes_no", "definition", "why", "how", "list", "compare", "other")
 NAMES = (
-    "terms", "terms_before", "terms_heading", "terms_all", "terms_passage", "own_terms", "spoken", "rarest", "must", "must_passage", "pairs", "pairs_around",
-    "common_run", "focus", "fit", "fits", "near", "span_votes", "head", "new", "rank", "passage_pairs",
-    "pairs_up", "place", "first", "length", "asks", "says", "explains", "counts", "row", "question_length", "question_terms",
-    "numbers", "missing", "top_terms_up", *KINDS,
+    "terms",
+    "terms_before",
+    "terms_heading",
+    "terms_all",
+    "terms_passage",
+    "own_terms",
+    "spoken",
+    "rarest",
+    "must",
+    "must_passage",
+    "pairs",
+    "pairs_around",
+    "common_run",
+    "focus",
+    "fit",
+    "fits",
+    "near",
+    "span_votes",
+    "head",
+    "new",
+    "rank",
+    "passage_pairs",
+    "pairs_up",
+    "place",
+    "first",
+    "length",
+    "asks",
+    "says",
+    "explains",
+    "counts",
+    "row",
+    "question_length",
+    "question_terms",
+    "numbers",
+    "missing",
+    "top_terms_up",
+    *KINDS,
 )
 
 
@@ -35,7 +69,7 @@ class Judged:
 
 
 def _pairs(text: str) -> set[str]:
-    return {text[i:i + 2] for i in range(len(text) - 1) if text[i].isalnum() and text[i + 1].isalnum()}
+    return {text[i : i + 2] for i in range(len(text) - 1) if text[i].isalnum() and text[i + 1].isalnum()}
 
 
 def _run(a: str, b: str) -> int:
@@ -57,7 +91,24 @@ def _share(held: Sequence[str], text: str, weight: dict[str, float]) -> float:
 
 _SAYS = ("因为", "由于", "原因", "所以", "因此", "为了", "导致", "使得", "造成", "在于", "解释", "是因", "以便", "从而")
 _EXPLAINS = ("指", "即", "就是", "称为", "是一", "是指", "简称", "全称", "又称", "又名")
-_COUNTS = ("一是", "二是", "三是", "一要", "二要", "首先", "其次", "第一", "第二", "包括", "分别", "等", "、", "建议", "应", "要")
+_COUNTS = (
+    "一是",
+    "二是",
+    "三是",
+    "一要",
+    "二要",
+    "首先",
+    "其次",
+    "第一",
+    "第二",
+    "包括",
+    "分别",
+    "等",
+    "、",
+    "建议",
+    "应",
+    "要",
+)
 
 
 def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights) -> Judged:
@@ -157,7 +208,11 @@ def shown(c: Candidate) -> str:
 def row_as_read(c: Candidate) -> str:
     """| 老码头 | Ⅳ类 | 4.6 | under 监测点, 水质类别, 溶解氧(mg/L) → 老码头：水质类别Ⅳ类，溶解氧(mg/L) 4.6。"""
     row = cells(c.text)
-    told = [f"{name}{' ' if name[-1:].isascii() and value[:1].isascii() else ''}{value}" for name, value in zip(c.header[1:], row[1:], strict=True) if value]
+    told = [
+        f"{name}{' ' if name[-1:].isascii() and value[:1].isascii() else ''}{value}"
+        for name, value in zip(c.header[1:], row[1:], strict=True)
+        if value
+    ]
     return f"{row[0]}：{'，'.join(told)}。"
 
 
@@ -171,12 +226,19 @@ def _focus(question: Question, said: Sequence[str]) -> list[str]:
     return sorted(said, key=lambda w: min(abs(at - asked.find(w) - len(w)), abs(asked.find(w) - at)))[:2]
 
 
-def _votes(columns: dict[str, list[float]], candidates: Sequence[Candidate], folded: Sequence[str], found: Sequence[spans.Found | None]) -> None:
+def _votes(
+    columns: dict[str, list[float]],
+    candidates: Sequence[Candidate],
+    folded: Sequence[str],
+    found: Sequence[spans.Found | None],
+) -> None:
     """In how many other articles (or given passages) the best words of a sentence stand beside the question's."""
     holders: dict[int, str] = {}
     for c, s in zip(candidates, folded, strict=True):
         holders[c.stretch] = holders.get(c.stretch, "") + s
     for i, (c, span) in enumerate(zip(candidates, found, strict=True)):
         if span and span.end - span.start > 1:
-            words = folded[i][span.start:span.end]
-            columns["span_votes"][i] = sum(words in text for stretch, text in holders.items() if stretch != c.stretch) / 4
+            words = folded[i][span.start : span.end]
+            columns["span_votes"][i] = (
+                sum(words in text for stretch, text in holders.items() if stretch != c.stretch) / 4
+            )

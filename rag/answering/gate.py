@@ -3,6 +3,7 @@
 Figures, dates, codes, quotations and names are compared one by one, after folding: a wrong figure is worse than
 no answer. For the rest, most of the sentence's content words must stand in the text.
 """
+
 from __future__ import annotations
 
 import math
@@ -21,7 +22,7 @@ HARD: frozenset[FaultKind] = frozenset({"number", "unit", "date", "code", "quote
 # paraphrases hold .58 and more, sentences beside another article's text .53 and less.
 MOST = 0.55
 # The same for each of its longer clauses: .44 and more in honest ones; what a model strings together has less.
-CLAUSE, LONGER = 0.4, 6     # share; characters of content
+CLAUSE, LONGER = 0.4, 6  # share; characters of content
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Fault:
 
 # ---------------------------------------------------------------- figures
 
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number with its unit: 1700余万次 is (17000000, 次). Unit "": none that is known, fits every unit."""
@@ -51,18 +53,65 @@ class Quantity:
 
 # Units that mean the same stand together; measure words that writers swap freely (个) are left out, and fit all.
 _SAME = [
-    "年", "月", "个月", "日 号 天", "小时 个小时 钟头", "时 点 点钟", "分钟 分", "秒 秒钟", "周 星期", "岁",
-    "公里 千米 km", "米 m", "厘米 cm", "毫米 mm", "微米", "纳米", "里", "亩", "公顷", "平方米 平米",
-    "平方公里 平方千米", "立方米 方", "吨", "公斤 千克 kg", "斤", "克 g", "毫克 mg", "微克", "升", "毫升",
-    "元 块 块钱", "角", "美元",
-    "% 百分之", "‰", "个百分点", "℃ 摄氏度 度", "倍", "千瓦", "兆瓦", "千瓦时", "瓦", "人次", "人 名 位", "只 头 羽",
-    "棵 株", "次 回 遍 场次", "届", "版", "级", "楼 层", "亿 亿元",
+    "年",
+    "月",
+    "个月",
+    "日 号 天",
+    "小时 个小时 钟头",
+    "时 点 点钟",
+    "分钟 分",
+    "秒 秒钟",
+    "周 星期",
+    "岁",
+    "公里 千米 km",
+    "米 m",
+    "厘米 cm",
+    "毫米 mm",
+    "微米",
+    "纳米",
+    "里",
+    "亩",
+    "公顷",
+    "平方米 平米",
+    "平方公里 平方千米",
+    "立方米 方",
+    "吨",
+    "公斤 千克 kg",
+    "斤",
+    "克 g",
+    "毫克 mg",
+    "微克",
+    "升",
+    "毫升",
+    "元 块 块钱",
+    "角",
+    "美元",
+    "% 百分之",
+    "‰",
+    "个百分点",
+    "℃ 摄氏度 度",
+    "倍",
+    "千瓦",
+    "兆瓦",
+    "千瓦时",
+    "瓦",
+    "人次",
+    "人 名 位",
+    "只 头 羽",
+    "棵 株",
+    "次 回 遍 场次",
+    "届",
+    "版",
+    "级",
+    "楼 层",
+    "亿 亿元",
 ]
 _UNIT = {unit: group.split()[0] for group in _SAME for unit in group.split()}
 _UNIT_AT = re.compile("|".join(sorted(map(re.escape, _UNIT), key=len, reverse=True)))
 _ABOUT = re.compile(r"[余多几来](?P<times>[万亿]*)")
 _COUNTED = re.compile(
-    rf"[余多几来]?(?P<unit>{_UNIT_AT.pattern}|[篇个条件项家支种座台架艘辆套场期册本张份所处幢栋间队组])")
+    rf"[余多几来]?(?P<unit>{_UNIT_AT.pattern}|[篇个条件项家支种座台架艘辆套场期册本张份所处幢栋间队组])"
+)
 _TO = re.compile(r"\s*(?:至|到|~|-+)\s*\d")
 _DATED = ("年", "月", "日")
 _MEASURED = set(_UNIT.values()) - {"人", "人次", "只", "棵", "次", "届", "版", "级", "楼", "时", "角"}
@@ -71,12 +120,12 @@ _MEASURED = set(_UNIT.values()) - {"人", "人次", "只", "棵", "次", "届", 
 def quantities(text: str) -> Iterator[Quantity]:
     """The figures of a text, the last one first. One that only introduces a noun (一种, 一个) is none."""
     folded = t.fold(text)
-    ranged = ""                     # the unit of a range stands behind its second number: 3至5天
+    ranged = ""  # the unit of a range stands behind its second number: 3至5天
     for number in reversed(t.numbers(folded)):
         value, end = number.value, number.end
         if number.text == "百" and folded.startswith("分之", end):
             continue
-        if number.text == "千" and folded[number.start - 1:number.start].isdigit():     # 12千克
+        if number.text == "千" and folded[number.start - 1 : number.start].isdigit():  # 12千克
             continue
         about = _ABOUT.match(folded, end)
         if about:
@@ -85,16 +134,16 @@ def quantities(text: str) -> Iterator[Quantity]:
                 value *= 1e4 if c == "万" else 1e8
         unit = _UNIT_AT.match(folded, end)
         kind = _UNIT[unit[0]] if unit else ""
-        if folded.startswith("成", end) and 1 <= value <= 10:                           # 三成 is 30%
+        if folded.startswith("成", end) and 1 <= value <= 10:  # 三成 is 30%
             value, kind, end = value * 10, "%", end + 1
-        elif folded[:number.start].endswith("百分之"):
+        elif folded[: number.start].endswith("百分之"):
             kind = "%"
         if not kind and _TO.match(folded, end):
             kind = ranged
         ranged = kind
-        if number.text == "一" and kind not in _MEASURED:   # 一种, 办了一次, 第一 (see _STRONG)
+        if number.text == "一" and kind not in _MEASURED:  # 一种, 办了一次, 第一 (see _STRONG)
             continue
-        yield Quantity(round(value, 6), kind, text[number.start:unit.end() if unit else end])
+        yield Quantity(round(value, 6), kind, text[number.start : unit.end() if unit else end])
 
 
 def with_unit(sentence: str, evidence: str) -> str:
@@ -106,7 +155,7 @@ def with_unit(sentence: str, evidence: str) -> str:
     for number in t.numbers(folded):
         unit = _COUNTED.match(folded, number.end)
         if unit and math.isclose(number.value, numbers[0].value, rel_tol=1e-9):
-            said = evidence[number.start:unit.end()]
+            said = evidence[number.start : unit.end()]
             if _UNIT.get(unit["unit"]) not in _DATED:
                 return said
             dated = said
@@ -151,7 +200,8 @@ _NOT_WORD = re.compile(r"[\W_]+")
 _HOME = {"中国", "我国", "全国", "国内"}
 _SURNAMES = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪"
-    "廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向汤翟")
+    "廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向汤翟"
+)
 
 
 def _codes(sentence: str, there: str) -> Iterator[Fault]:
@@ -178,19 +228,22 @@ def _names(sentence: str, there: str) -> Iterator[Fault]:
     for i, (word, tag) in enumerate(cut):
         start, at = at, at + len(word)
         given = cut[i + 1][0] if i + 1 < len(cut) else ""
-        if len(word) == 1 and word in _SURNAMES and 0 < len(given) <= 2:        # 陈|简政
+        if len(word) == 1 and word in _SURNAMES and 0 < len(given) <= 2:  # 陈|简政
             name = word + given
             if word in there or given in there or (t.known(given) and tag[:2] != "nr"):
                 continue
-        elif len(word) > 1 and word not in _HOME and (
-                tag == "nr" or tag[:2] == "ns" or (word[0] in _SURNAMES and not t.known(word))):
+        elif (
+            len(word) > 1
+            and word not in _HOME
+            and (tag == "nr" or tag[:2] == "ns" or (word[0] in _SURNAMES and not t.known(word)))
+        ):
             name = word
         else:
             continue
         if name in there or name.rstrip("省市县区州镇乡村") in there or (len(name) > 2 and name[1:] in there):
             continue
         # 彭建祥|和 cut as 彭建|祥和: a pair across the cut that stands in the evidence shows that it is no name
-        edges = {folded[start - 1:start + 1], folded[start + len(name) - 1:start + len(name) + 1]}
+        edges = {folded[start - 1 : start + 1], folded[start + len(name) - 1 : start + len(name) + 1]}
         if tag[:2] == "ns" or not any(len(pair) == 2 and pair.isalnum() and pair in there for pair in edges):
             yield Fault("name", name)
 
@@ -204,13 +257,19 @@ def _tagged(sentence: str) -> tuple[tuple[str, str], ...]:
 
 _CONTENT = ("n", "v", "a", "m", "t", "s", "i", "l", "j", "z", "d", "eng")
 _NO = re.compile(
-    r"(?<!能)(?<!是)(?:不|没|未|无|非|勿|莫)(?!少|仅|但|只|断|同|久|过|管|论|妨|禁|人机|线|偿|限|常|洲|来|免|如|及)|禁止|拒绝|取消")
+    r"(?<!能)(?<!是)(?:不|没|未|无|非|勿|莫)(?!少|仅|但|只|断|同|久|过|管|论|妨|禁|人机|线|偿|限|常|洲|来|免|如|及)|禁止|拒绝|取消"
+)
 _LESS = re.compile("低于|不足|以下|以内|避免|防止|缺|除外|免")
 # Words that claim much, and what in the evidence bears each of them out.
 _STRONG = {
-    "全部 所有 全体 一律 任何": "全部 所有 全体 一律 任何 全 都 各 均 一切", "完全 彻底": "完全 彻底 全",
-    "唯一": "唯一 只有 仅 独", "首位 首个 首次 第一": "首 第一 冠 头 率先 最", "最": "最 首 第一 冠 顶 盛 极",
-    "永远 必然 必定": "永远 必然 必定 一定 必", "全国": "全国 我国 中国", "全球 世界": "全球 世界 国际",
+    "全部 所有 全体 一律 任何": "全部 所有 全体 一律 任何 全 都 各 均 一切",
+    "完全 彻底": "完全 彻底 全",
+    "唯一": "唯一 只有 仅 独",
+    "首位 首个 首次 第一": "首 第一 冠 头 率先 最",
+    "最": "最 首 第一 冠 顶 盛 极",
+    "永远 必然 必定": "永远 必然 必定 一定 必",
+    "全国": "全国 我国 中国",
+    "全球 世界": "全球 世界 国际",
 }
 
 
@@ -268,8 +327,13 @@ def faults(sentence: str, evidence: str, *, around: str = "", years: Collection[
     near = t.fold(evidence)
     there = f"{near}\n{t.fold(around)}"
     plain, found = _quotes(sentence, there)
-    found += [*_figures(plain, evidence, years), *_codes(sentence, there), *_names(sentence, there),
-              *_polarity(sentence, near), *_claims(t.fold(sentence), near)]
+    found += [
+        *_figures(plain, evidence, years),
+        *_codes(sentence, there),
+        *_names(sentence, there),
+        *_polarity(sentence, near),
+        *_claims(t.fold(sentence), near),
+    ]
     share = coverage(sentence, there)
     clauses = [_held(clause, there) for clause in _CLAUSES.split(sentence)]
     if share < MOST or any(part < CLAUSE for part, length in clauses if length >= LONGER):

@@ -4,6 +4,7 @@ The built-in answerer decides first whether there is an answer at all. A sentenc
 passages after it is written; one with a figure or name that its evidence lacks is dropped; if none is left,
 the built-in answer is given.
 """
+
 from __future__ import annotations
 
 import re
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from rag.answering.extractive import Extractive
     from rag.embedding import Embedder
 
-_PAUSE = 0.08       # seconds between two pieces: readers see it flow, the page is not redrawn for every token
-_LOOPS = 2          # sentences said again before a model is taken to turn in circles
+_PAUSE = 0.08  # seconds between two pieces: readers see it flow, the page is not redrawn for every token
+_LOOPS = 2  # sentences said again before a model is taken to turn in circles
 
 _MARKER = re.compile(r"\s*[\[［【(（]\s*(?:资料|来源|出处|文献)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】)）]")
 _AFTER_STOP = re.compile(r"([。！？!?；;]+)((?:\s*[\[［【](?:资料|来源|出处)?\s*[\d,，、 ]+[\]］】])+)")
@@ -33,7 +34,9 @@ _BULLET = re.compile(r"^\s*(?:[-*•·●]+\s+|#{1,6}\s*|\(?\d{1,2}[.、)）]\s*
 _OPENING = re.compile(
     r"^(?:(?:回答|答案?|answer)\s*[:：]\s*)?"
     r"(?:(?:根据|依据|按照)(?:上述|以上|所给|提供的|下面的?|给出的|所提供的)*资料(?:中?的?(?:信息|内容|描述|显示|所述))?"
-    r"\s*[，,:：]\s*)?", re.IGNORECASE)
+    r"\s*[，,:：]\s*)?",
+    re.IGNORECASE,
+)
 
 
 class Generative:
@@ -45,7 +48,11 @@ class Generative:
         self.name = model.name
 
     def answer(
-        self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool], turns: Sequence[Turn] = (),
+        self,
+        question: Question,
+        hits: Sequence[Hit],
+        stop: Callable[[], bool],
+        turns: Sequence[Turn] = (),
     ) -> Iterator[Piece]:
         """`turns`: the conversation before, oldest first; it only colours the words, the question stands alone."""
         found = len({hit.article_id or hit.passage_id for hit in hits})
@@ -84,7 +91,12 @@ class Generative:
         yield Piece("done", reply.answer, found, reply)
 
     def _reply(
-        self, question: Question, said: Sequence[Said], builtin: Reply, hits: Sequence[Hit], stopped: bool,
+        self,
+        question: Question,
+        said: Sequence[Said],
+        builtin: Reply,
+        hits: Sequence[Hit],
+        stopped: bool,
     ) -> Reply:
         """What was proved; the built-in answer where that is nothing, or hides that articles contradict each other."""
         said = kept(said)
@@ -94,16 +106,25 @@ class Generative:
         if not proved or any(a is None or b is None for a, b in sides):
             return replace(builtin, hits=tuple(hits), stopped=stopped)
         return compose(
-            question, said, hits=hits, short_answer=_short(question, proved, builtin),
+            question,
+            said,
+            hits=hits,
+            short_answer=_short(question, proved, builtin),
             confidence=builtin.confidence * len(proved) / len(said),
-            conflicts=[(a, b) for a, b in sides if a is not None and b is not None], engine=self.name, stopped=stopped)
+            conflicts=[(a, b) for a, b in sides if a is not None and b is not None],
+            engine=self.name,
+            stopped=stopped,
+        )
 
 
 def kept(said: Sequence[Said]) -> list[Said]:
     """Without doubtful sentences that lean on a place which proves another one: a place is cited as proof, or not."""
     proofs = {(e.hit.passage_id, e.start, e.end) for one in said if one.verified for e in one.evidence}
-    return [one for one in said
-            if one.verified or not any((e.hit.passage_id, e.start, e.end) in proofs for e in one.evidence)]
+    return [
+        one
+        for one in said
+        if one.verified or not any((e.hit.passage_id, e.start, e.end) in proofs for e in one.evidence)
+    ]
 
 
 def _at(places: Sequence[Evidence], builtin: Reply, n: int) -> Evidence | None:
@@ -137,7 +158,7 @@ class _Page:
         self.said: list[Said] = []
         self.loops = 0
         self.raw = ""
-        self._done = 0          # sentences that were judged
+        self._done = 0  # sentences that were judged
         self._seen: set[str] = set()
 
     def read(self, raw: str) -> None:
@@ -159,7 +180,7 @@ class _Page:
             tip = _HALF_MARKER.sub("", tip)
             figures = t.numbers(tip)
             if figures and figures[-1].end == len(tip.rstrip()):
-                tip = tip[:figures[-1].start]
+                tip = tip[: figures[-1].start]
             self._judge(spans[:-1])
             self._add(tip, end="……")
         else:
@@ -168,12 +189,12 @@ class _Page:
     def text(self, question: Question) -> str:
         """What may be shown now: proved sentences with their markers, and the tip up to the first unknown figure."""
         proved = compose(question, kept(self.said)).answer if self.said else ""
-        spans = t.sentences(self.raw)[self._done:]
+        spans = t.sentences(self.raw)[self._done :]
         tip = "".join(_plain(self.raw[a:b]) for a, b in spans)
         return proved + self.evident.known(_HALF_MARKER.sub("", tip))
 
     def _judge(self, spans: Sequence[t.Span]) -> None:
-        for a, b in spans[self._done:]:
+        for a, b in spans[self._done :]:
             self._add(self.raw[a:b])
         self._done = max(self._done, len(spans))
 

@@ -4,6 +4,7 @@ The only prompt there is. Small models do best when asked plainly: told how to r
 mark their sources they mark at random; both are done by the program. Article text is data: what could pass for a
 control token is written in full width, sentences that give orders to the model are left out.
 """
+
 from __future__ import annotations
 
 import re
@@ -15,15 +16,15 @@ from rag.models import LanguageModel, Message
 from rag.question import Question
 from rag.types import Hit, Turn
 
-TOKENS = 1400           # of a prompt: on two cores half a billion parameters read about 230 a second
-ROOM = 48               # tokens that a chat template may add
+TOKENS = 1400  # of a prompt: on two cores half a billion parameters read about 230 a second
+ROOM = 48  # tokens that a chat template may add
 MAX_BLOCKS = 6
-SHORT_ANSWER, LONG_ANSWER = 120, 360    # tokens an answer may have
+SHORT_ANSWER, LONG_ANSWER = 120, 360  # tokens an answer may have
 
 # Chosen with Qwen2.5-Coder-0.5B-Instruct on 12 questions over news (development data), same evidence: asked for the
 # article's own words 11 right; asked without any form 9; asked for "a concrete figure, name or date" 8, some made up.
 ASK = "请从下面的资料里找出回答问题的内容，尽量用资料里的原话回答。"
-FORM = {True: "用一句完整的话回答。", False: "用几句话回答。"}     # by question.wants_short
+FORM = {True: "用一句完整的话回答。", False: "用几句话回答。"}  # by question.wants_short
 TALK = "此前的对话：\n{turns}\n\n"
 WHOLE = "{ask}{form}\n\n资料：\n{evidence}\n\n{talk}问题：{question}"
 
@@ -41,10 +42,13 @@ _ORDER = re.compile(
     r"|(?:只|必须|务必|请|一律)(?:需)?(?:回答|回复|输出|说)\s*[“\"「『:：]"
     r"|ignore\s+(?:all|any|the|previous|prior|above)|disregard\s+(?:all|any|the|previous)|system\s*prompt|jailbreak"
     r"|you\s+are\s+(?:now|an?\s+(?:ai|assistant))|(?:^|\s)(?:system|assistant|user|human)\s*[:：]"
-    r"|###\s*(?:instruction|system|response)|function_call|tool_call|begin\s+(?:system|prompt)", re.IGNORECASE)
+    r"|###\s*(?:instruction|system|response)|function_call|tool_call|begin\s+(?:system|prompt)",
+    re.IGNORECASE,
+)
 
 _INVISIBLE = re.compile(
-    r"[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]")
+    r"[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
+)
 _SPACED = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])")
 
 
@@ -98,14 +102,26 @@ def build(question: Question, hits: Sequence[Hit], model: LanguageModel, turns: 
 
 
 def _whole(question: Question, model: LanguageModel, blocks: Sequence[str], talk: str) -> str:
-    return WHOLE.format(ask=ASK, form=FORM[question.wants_short], evidence="\n\n".join(reversed(blocks)), talk=talk,
-                        question=model.neutral(_visible(question.text)))
+    return WHOLE.format(
+        ask=ASK,
+        form=FORM[question.wants_short],
+        evidence="\n\n".join(reversed(blocks)),
+        talk=talk,
+        question=model.neutral(_visible(question.text)),
+    )
 
 
 def _block(hit: Hit, n: int, model: LanguageModel, room: int) -> tuple[str, int]:
     """A passage under its number, title, date and page, cut at a sentence to what fits, and its tokens."""
-    about = [part for part in (f"《{_visible(hit.title)}》" if hit.title else "", hit.date or "",
-                               f"第{_visible(hit.page)}版" if hit.page else "") if part]
+    about = [
+        part
+        for part in (
+            f"《{_visible(hit.title)}》" if hit.title else "",
+            hit.date or "",
+            f"第{_visible(hit.page)}版" if hit.page else "",
+        )
+        if part
+    ]
     head = f"[{n}] " + model.neutral(" ".join(about))
     parts = [hit.text[a:b] for a, b in t.sentences(hit.text)]
     sentences = [model.neutral(_visible(part)) for part in parts if not orders(part)]

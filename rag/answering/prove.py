@@ -3,6 +3,7 @@
 The citation is found after the sentence is written: small models mark at random. Likely places are ranked by the
 words they share with it, rare ones first; the gate decides which of them bears it out.
 """
+
 from __future__ import annotations
 
 import math
@@ -17,13 +18,13 @@ from rag.answering.prompt import orders
 from rag.question import Question
 from rag.types import Evidence, Hit
 
-_LOOKED_AT = 6          # places that are held against a sentence
-_HINT = 0.1             # what a marker that the model wrote adds to a place
-_QUESTION = 0.1         # what the question's words add: they tell places apart where a sentence is a bare figure
+_LOOKED_AT = 6  # places that are held against a sentence
+_HINT = 0.1  # what a marker that the model wrote adds to a place
+_QUESTION = 0.1  # what the question's words add: they tell places apart where a sentence is a bare figure
 _BARE, _ASKED = 6, 0.4  # a sentence with less content is a bare fact: its place must speak of what was asked
-_SOME = 0.3             # share of its words below which a sentence has nothing to do with a place
+_SOME = 0.3  # share of its words below which a sentence has nothing to do with a place
 _CLAUSE = re.compile(r"[，,；;]")
-_MOST_PLACES = 3        # that one sentence cites
+_MOST_PLACES = 3  # that one sentence cites
 
 
 class Evident:
@@ -41,8 +42,9 @@ class Evident:
                 seen[word] = seen.get(word, 0) + 1
         self._weight = {word: math.log(1 + len(self._places) / n) for word, n in seen.items()}
         self._rare = math.log(1 + len(self._places))
-        self._figures = {q.value for hit in hits for part in (hit.text, hit.title, hit.date or "")
-                         for q in gate.quantities(part)}
+        self._figures = {
+            q.value for hit in hits for part in (hit.text, hit.title, hit.date or "") for q in gate.quantities(part)
+        }
 
     def prove(self, sentence: str, hints: Sequence[int] = ()) -> Said | None:
         """The sentence with its evidence. None: no place bears out a figure or name in it, or has to do with it.
@@ -65,7 +67,7 @@ class Evident:
     def known(self, tip: str) -> str:
         """An unfinished sentence up to its first figure that stands nowhere in the passages, or may be half of one."""
         end = len(tip)
-        for figure in gate.quantities(tip):     # from the last to the first
+        for figure in gate.quantities(tip):  # from the last to the first
             at = tip.rfind(figure.said, 0, end)
             if figure.value not in self._figures or at + len(figure.said) == len(tip):
                 tip = tip[:at]
@@ -99,23 +101,23 @@ class Evident:
 
     def _run(self, c: Candidate, before: int, after: int) -> Evidence | None:
         at = next(i for i, other in enumerate(self._places) if other is c)
-        part = self._places[at - before:at + after + 1] if at >= before else []
+        part = self._places[at - before : at + after + 1] if at >= before else []
         if len(part) != before + after + 1 or any(p.hit is not c.hit for p in part):
             return None
         if any(b.index != a.index + 1 or b.stretch != a.stretch for a, b in pairwise(part)):
             return None
         start, end = part[0].start, part[-1].end
-        return Evidence(c.hit, start, end, c.hit.text[start - c.hit.start:end - c.hit.start], 1.0)
+        return Evidence(c.hit, start, end, c.hit.text[start - c.hit.start : end - c.hit.start], 1.0)
 
     def _faults(self, sentence: str, evidence: Evidence) -> list[gate.Fault]:
         hit, above = evidence.hit, _above(evidence.hit)
-        before = f"{above} {hit.text[:evidence.start - hit.start]}"
+        before = f"{above} {hit.text[: evidence.start - hit.start]}"
         return gate.faults(sentence, evidence.text, around=above, years=gate.years_of(hit.date, before))
 
     def _around(self, evidence: Evidence) -> str:
         """The evidence with what stands above it and before it."""
         hit = evidence.hit
-        return f"{_above(hit)} {hit.text[:evidence.end - hit.start]}"
+        return f"{_above(hit)} {hit.text[: evidence.end - hit.start]}"
 
     def _by_clauses(self, sentence: str, hints: Sequence[int]) -> Said | None:
         """A sentence that joins facts from several places: each of its clauses must be proved whole by one place."""

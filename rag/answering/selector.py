@@ -2,6 +2,7 @@
 
 `embeddings/train_selector.py` learns the trees from questions with marked answers; the card stands beside them.
 """
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,7 @@ from rag.weights import shipped
 if TYPE_CHECKING:
     from rag.embedding import Embedder
 
-EMBEDDED = 16       # sentences compared by meaning, the best by their words; each costs 4 to 8 ms
+EMBEDDED = 16  # sentences compared by meaning, the best by their words; each costs 4 to 8 ms
 
 
 class Selector:
@@ -35,9 +36,10 @@ class Selector:
             raise ValueError(f"{folder}: trees for other features")
         self._embedder = embedder
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1    # some dozens of rows: a second thread costs more than it gives
-        self._session = onnxruntime.InferenceSession(str(folder / "selector.onnx"), options,
-                                                     providers=["CPUExecutionProvider"])
+        options.intra_op_num_threads = 1  # some dozens of rows: a second thread costs more than it gives
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "selector.onnx"), options, providers=["CPUExecutionProvider"]
+        )
 
     def __call__(self, question: Question, candidates: Sequence[Candidate]) -> tuple[NDArray[np.float64], Judged]:
         """(n,) probabilities that a sentence holds the answer, calibrated for the best of them; and what was counted."""
@@ -51,8 +53,9 @@ class Selector:
             slope, offset = self._card["with_meaning"]
         return 1 / (1 + np.exp(-(slope * raw + offset))), judged
 
-    def _meaning(self, question: Question, candidates: Sequence[Candidate], raw: NDArray[np.float64],
-                 embedder: Embedder) -> NDArray[np.float64]:
+    def _meaning(
+        self, question: Question, candidates: Sequence[Candidate], raw: NDArray[np.float64], embedder: Embedder
+    ) -> NDArray[np.float64]:
         """(n,) what the cosines of question and sentence add: each against the middle one of this question, and the
         best one's against the usual, since cosines of all questions lie close together."""
         chosen = np.argsort(-raw)[:EMBEDDED]

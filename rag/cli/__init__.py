@@ -2,6 +2,7 @@
 
 `main` is the one place that turns errors into words and exit codes; commands raise and never print errors.
 """
+
 from __future__ import annotations
 
 import sys
@@ -23,7 +24,7 @@ def run(words: list[str]) -> int:
     from rag.words import speak
 
     speak_utf8()
-    usage_error = typer.BadParameter.__mro__[1]     # click's UsageError, wherever this typer keeps it
+    usage_error = typer.BadParameter.__mro__[1]  # click's UsageError, wherever this typer keeps it
     debug = False
     try:
         chosen = settings.load()
@@ -42,7 +43,7 @@ def run(words: list[str]) -> int:
         return leave.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:         # the reader of our output has gone: nothing left to say, and nowhere
+    except BrokenPipeError:  # the reader of our output has gone: nothing left to say, and nowhere
         sys.stderr.close()
         return 0
     except Exception as error:

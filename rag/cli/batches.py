@@ -1,4 +1,5 @@
 """Lines of JSON in, one line out for each, in order: also for a line that failed."""
+
 from __future__ import annotations
 
 import contextlib

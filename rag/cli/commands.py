@@ -1,4 +1,5 @@
 """The commands of `rag`, each a few lines over `library.py`; options that all share stand at the top."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -25,8 +26,13 @@ ToOption = Annotated[str | None, typer.Option("--to", help=say("cli.option.to"),
 EngineOption = Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"), metavar="NAME")]
 QuestionArgument = Annotated[str | None, typer.Argument(help=say("cli.option.question"), show_default=False)]
 
-app = typer.Typer(name="rag", help=say("cli.help"), no_args_is_help=True, add_completion=False,
-                  context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    name="rag",
+    help=say("cli.help"),
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 app.add_typer(evaluating, name="eval")
 app.command(help=say("cli.bench.help"))(bench)
@@ -41,8 +47,11 @@ def version(wanted: bool) -> None:
 
 
 @app.callback()
-def start(shown: Annotated[bool, typer.Option("--version", callback=version, is_eager=True,
-                                              help=say("cli.option.version"))] = False) -> None:
+def start(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help=say("cli.option.version"))
+    ] = False,
+) -> None:
     """Options of `rag` itself; its help stands in the words."""
 
 
@@ -53,9 +62,12 @@ def opened(library: Path | None, *, engine: str | None = None, create: bool = Fa
 
 
 @app.command(help=say("cli.add.help"))
-def add(paths: Annotated[list[Path] | None, typer.Argument(help=say("cli.add.paths"), show_default=False)] = None,
-        sample: Annotated[bool, typer.Option("--sample", help=say("cli.add.sample"))] = False,
-        as_json: JsonOption = False, library: LibraryOption = None) -> int:
+def add(
+    paths: Annotated[list[Path] | None, typer.Argument(help=say("cli.add.paths"), show_default=False)] = None,
+    sample: Annotated[bool, typer.Option("--sample", help=say("cli.add.sample"))] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> int:
     places = list(paths or [])
     if sample:
         places.append(settings.samples() / "articles")
@@ -70,8 +82,14 @@ def add(paths: Annotated[list[Path] | None, typer.Argument(help=say("cli.add.pat
         if as_json:
             print_json(receipt.to_json())
         else:
-            detail = say(f"cli.add.{receipt.status}", file=receipt.file, articles=receipt.articles,
-                         characters=receipt.characters, encoding=receipt.encoding or "—", reason=receipt.reason or "")
+            detail = say(
+                f"cli.add.{receipt.status}",
+                file=receipt.file,
+                articles=receipt.articles,
+                characters=receipt.characters,
+                encoding=receipt.encoding or "—",
+                reason=receipt.reason or "",
+            )
             line(detail if receipt.status == "refused" or not receipt.reason else f"{detail}\n    {receipt.reason}")
     if not as_json:
         line(say("cli.add.done", files=len(receipts), articles=state.articles, refused=refused))
@@ -79,29 +97,44 @@ def add(paths: Annotated[list[Path] | None, typer.Argument(help=say("cli.add.pat
 
 
 @app.command(help=say("cli.remove.help"))
-def remove(names: Annotated[list[str], typer.Argument(help=say("cli.remove.names"))],
-           as_json: JsonOption = False, library: LibraryOption = None) -> int:
+def remove(
+    names: Annotated[list[str], typer.Argument(help=say("cli.remove.names"))],
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> int:
     with opened(library) as shelf:
         removals = shelf.remove(names)
     for removal in removals:
         if as_json:
             print_json(removal.to_json())
         else:
-            line(say(f"cli.remove.{removal.status}", name=removal.name, articles=removal.articles,
-                     passages=removal.passages, left=removal.left))
+            line(
+                say(
+                    f"cli.remove.{removal.status}",
+                    name=removal.name,
+                    articles=removal.articles,
+                    passages=removal.passages,
+                    left=removal.left,
+                )
+            )
     return 3 if any(r.status == "unknown" for r in removals) else 0
 
 
 @app.command(name="list", help=say("cli.list.help"))
-def list_(documents: Annotated[bool, typer.Option("--documents", help=say("cli.list.documents"))] = False,
-          as_json: JsonOption = False, library: LibraryOption = None) -> None:
+def list_(
+    documents: Annotated[bool, typer.Option("--documents", help=say("cli.list.documents"))] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
     with opened(library) as shelf:
         state = shelf.state()
         for row in shelf.documents() if documents else every_article(shelf):
             if as_json:
                 print_json(row.to_json() if documents else article_row(row))
             elif documents:
-                line(f"{row.document_id}  {row.source}  {say('cli.list.document', articles=row.articles, characters=row.characters)}")
+                line(
+                    f"{row.document_id}  {row.source}  {say('cli.list.document', articles=row.articles, characters=row.characters)}"
+                )
             else:
                 line(f"{row.article_id}  {row.date or '—':<10}  {row.title or row.text[:20]}  ({row.source})")
         if not as_json:
@@ -122,8 +155,11 @@ def article_row(article: Any) -> dict[str, Any]:
 
 
 @app.command(help=say("cli.show.help"))
-def show(article_id: Annotated[str, typer.Argument(help=say("cli.show.article"))],
-         as_json: JsonOption = False, library: LibraryOption = None) -> None:
+def show(
+    article_id: Annotated[str, typer.Argument(help=say("cli.show.article"))],
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
     with opened(library) as shelf:
         article = shelf.article(article_id)
     if as_json:
@@ -136,15 +172,25 @@ def show(article_id: Annotated[str, typer.Argument(help=say("cli.show.article"))
 
 
 @app.command(help=say("cli.search.help"))
-def search(question: QuestionArgument = None,
-           k: Annotated[int, typer.Option("-k", min=1, max=1000, help=say("cli.search.k"))] = 10,
-           batch: BatchOption = None, source: SourceOption = None, column: ColumnOption = None,
-           since: FromOption = None, until: ToOption = None, as_json: JsonOption = False,
-           library: LibraryOption = None) -> None:
+def search(
+    question: QuestionArgument = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help=say("cli.search.k"))] = 10,
+    batch: BatchOption = None,
+    source: SourceOption = None,
+    column: ColumnOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
     with opened(library) as shelf:
         if batch is not None:
-            answer_lines(batch, lambda row: shelf.search(
-                row["question"], k, only=Filter.from_json(row.get("filter")), history=turns(row)).to_json())
+            answer_lines(
+                batch,
+                lambda row: shelf.search(
+                    row["question"], k, only=Filter.from_json(row.get("filter")), history=turns(row)
+                ).to_json(),
+            )
             return
         found = shelf.search(question or "", k, only=chosen(source, column, since, until))
     if as_json:
@@ -158,13 +204,25 @@ def search(question: QuestionArgument = None,
 
 
 @app.command(help=say("cli.ask.help"))
-def ask(question: QuestionArgument = None, engine: EngineOption = None, batch: BatchOption = None,
-        source: SourceOption = None, column: ColumnOption = None, since: FromOption = None, until: ToOption = None,
-        as_json: JsonOption = False, library: LibraryOption = None) -> int:
+def ask(
+    question: QuestionArgument = None,
+    engine: EngineOption = None,
+    batch: BatchOption = None,
+    source: SourceOption = None,
+    column: ColumnOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> int:
     with opened(library, engine=engine) as shelf:
         if batch is not None:
-            answer_lines(batch, lambda row: shelf.ask(
-                row["question"], history=turns(row), only=Filter.from_json(row.get("filter"))).to_json())
+            answer_lines(
+                batch,
+                lambda row: shelf.ask(
+                    row["question"], history=turns(row), only=Filter.from_json(row.get("filter"))
+                ).to_json(),
+            )
             return 0
         reply = shelf.ask(question or "", only=chosen(source, column, since, until))
     if as_json:
@@ -179,8 +237,12 @@ def ask(question: QuestionArgument = None, engine: EngineOption = None, batch: B
 
 
 @app.command(help=say("cli.read.help"))
-def read(batch: Annotated[str, typer.Option("--batch", help=say("cli.option.batch"), metavar="FILE")],
-         engine: EngineOption = None, as_json: JsonOption = True, library: LibraryOption = None) -> None:
+def read(
+    batch: Annotated[str, typer.Option("--batch", help=say("cli.option.batch"), metavar="FILE")],
+    engine: EngineOption = None,
+    as_json: JsonOption = True,
+    library: LibraryOption = None,
+) -> None:
     from rag import library as door
 
     reader = door.reader(engine=engine)
@@ -195,22 +257,28 @@ def read(batch: Annotated[str, typer.Option("--batch", help=say("cli.option.batc
 
 
 @app.command(help=say("cli.serve.help"))
-def serve(host: Annotated[str, typer.Option(help=say("cli.serve.host"))] = settings.DEFAULT_HOST,
-          port: Annotated[int, typer.Option(min=1, max=65535, help=say("cli.serve.port"))] = settings.DEFAULT_PORT,
-          sample: Annotated[bool, typer.Option("--sample", help=say("cli.serve.sample"))] = False,
-          engine: EngineOption = None, library: LibraryOption = None) -> None:
+def serve(
+    host: Annotated[str, typer.Option(help=say("cli.serve.host"))] = settings.DEFAULT_HOST,
+    port: Annotated[int, typer.Option(min=1, max=65535, help=say("cli.serve.port"))] = settings.DEFAULT_PORT,
+    sample: Annotated[bool, typer.Option("--sample", help=say("cli.serve.sample"))] = False,
+    engine: EngineOption = None,
+    library: LibraryOption = None,
+) -> None:
     from rag import chat
 
     with opened(library, engine=engine, create=True) as shelf:
         if sample and not shelf.state().articles:
             with progress_bar() as progress:
-                shelf.add([settings.samples() / "articles"], progress=progress, embed=False)   # the page does it
+                shelf.add([settings.samples() / "articles"], progress=progress, embed=False)  # the page does it
         chat.serve(shelf, host=host, port=port)
 
 
 @app.command(help=say("cli.check.help"))
-def check(repair: Annotated[bool, typer.Option("--repair", help=say("cli.check.repair"))] = False,
-          as_json: JsonOption = False, library: LibraryOption = None) -> int:
+def check(
+    repair: Annotated[bool, typer.Option("--repair", help=say("cli.check.repair"))] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> int:
     from rag import library as door
     from rag.errors import LibraryDamaged
 
@@ -223,8 +291,13 @@ def check(repair: Annotated[bool, typer.Option("--repair", help=say("cli.check.r
             line(f"✕ {fault}")
         for built in checkup.repaired:
             line(f"✓ {built}")
-        line(say("cli.check.whole" if checkup.whole else "cli.check.damaged",
-                 articles=checkup.articles, passages=checkup.passages))
+        line(
+            say(
+                "cli.check.whole" if checkup.whole else "cli.check.damaged",
+                articles=checkup.articles,
+                passages=checkup.passages,
+            )
+        )
     return 0 if checkup.whole else LibraryDamaged.exit_code
 
 
@@ -255,4 +328,3 @@ def restore(file: Annotated[Path, typer.Argument(help=say("cli.restore.file"))],
 
 def chosen(source: list[str] | None, column: list[str] | None, since: str | None, until: str | None) -> Filter:
     return Filter(tuple(source or ()), tuple(column or ()), since, until)
-

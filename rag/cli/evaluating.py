@@ -1,4 +1,5 @@
 """`rag eval` and `rag bench`: what the installed product can do and how fast, measured on this machine."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,18 +18,22 @@ evaluating = typer.Typer(help=say("cli.eval.help"), invoke_without_command=True)
 
 
 @evaluating.callback()
-def answers(context: typer.Context,
-            questions: Annotated[Path | None, typer.Option("--questions", help=say("cli.eval.questions"))] = None,
-            articles: Annotated[list[Path] | None, typer.Option("--articles", help=say("cli.eval.articles"))] = None,
-            rows: Annotated[bool, typer.Option("--rows", help=say("cli.eval.rows"))] = False,
-            report: Annotated[Path | None, typer.Option("--report", help=say("cli.eval.report"))] = None,
-            engine: Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))] = None,
-            as_json: JsonOption = False, library: LibraryOption = None) -> None:
+def answers(
+    context: typer.Context,
+    questions: Annotated[Path | None, typer.Option("--questions", help=say("cli.eval.questions"))] = None,
+    articles: Annotated[list[Path] | None, typer.Option("--articles", help=say("cli.eval.articles"))] = None,
+    rows: Annotated[bool, typer.Option("--rows", help=say("cli.eval.rows"))] = False,
+    report: Annotated[Path | None, typer.Option("--report", help=say("cli.eval.report"))] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))] = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
     if context.invoked_subcommand is not None:
         return
     from rag import evaluation
 
     with progress_bar(as_json) as progress:
+
         def tell(done: int, total: int) -> None:
             if progress:
                 progress(Progress("asking", done, total))
@@ -48,10 +53,13 @@ def answers(context: typer.Context,
 
 
 @evaluating.command(help=say("cli.eval.retrieval"))
-def retrieval(sets: Annotated[list[Path], typer.Argument(help=say("cli.eval.sets"))],
-              distractors: Annotated[list[Path] | None, typer.Option(help=say("cli.eval.distractors"))] = None,
-              limit: Annotated[int | None, typer.Option(help=say("cli.eval.limit"))] = None,
-              as_json: JsonOption = False, library: LibraryOption = None) -> None:
+def retrieval(
+    sets: Annotated[list[Path], typer.Argument(help=say("cli.eval.sets"))],
+    distractors: Annotated[list[Path] | None, typer.Option(help=say("cli.eval.distractors"))] = None,
+    limit: Annotated[int | None, typer.Option(help=say("cli.eval.limit"))] = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
     from rag.evaluation.retrieval import measure_sets
 
     with progress_bar(as_json) as progress:
@@ -62,7 +70,9 @@ def retrieval(sets: Annotated[list[Path], typer.Argument(help=say("cli.eval.sets
                 line(f"{name}: " + " · ".join(f"{key} {value}" for key, value in measured.items()))
 
 
-def bench(runs: Annotated[int, typer.Option(min=1, help=say("cli.bench.runs"))] = 5, as_json: JsonOption = False) -> None:
+def bench(
+    runs: Annotated[int, typer.Option(min=1, help=say("cli.bench.runs"))] = 5, as_json: JsonOption = False
+) -> None:
     from rag.bench import bench as timings
 
     with progress_bar(as_json) as progress:

@@ -2,6 +2,7 @@
 
 Progress and warnings go to standard error, so that standard output can be piped.
 """
+
 from __future__ import annotations
 
 import json
@@ -54,8 +55,14 @@ def progress_bar(quiet: bool = False) -> Iterator[Callable[[Progress], None] | N
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                  console=Console(stderr=True), transient=True) as bars:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
         tasks: dict[str, Any] = {}
 
         def show(step: Any) -> None:
@@ -71,8 +78,12 @@ def place(citation: Citation) -> str:
     """《标题》 作者 2025-02-26 第3版"""
     if citation.passage is not None:
         return say("cli.ask.passage", n=citation.passage + 1)
-    parts = [f"《{citation.title or citation.source}》", citation.author, citation.date,
-             say("cli.ask.page", page=citation.page) if citation.page else None]
+    parts = [
+        f"《{citation.title or citation.source}》",
+        citation.author,
+        citation.date,
+        say("cli.ask.page", page=citation.page) if citation.page else None,
+    ]
     return " ".join(p for p in parts if p)
 
 

@@ -3,6 +3,7 @@
 An answer is right when it holds the gold's words after folding of width, script and numbers, and is no
 longer than a reader would take: a whole article pasted is no answer. Pure but for `ask_all` and `measure`.
 """
+
 from __future__ import annotations
 
 import json
@@ -23,9 +24,9 @@ from rag.text import fold, numbers
 from rag.types import Reply, Turn
 
 LONG_KINDS = frozenset({"list", "explain", "why", "how", "compare", "conflict", "definition"})
-SHORT, LONG = 160, 600      # characters that a right answer may have: for a fact; for a list or an explanation
+SHORT, LONG = 160, 600  # characters that a right answer may have: for a fact; for a list or an explanation
 
-Progress = Callable[[int, int], None]   # questions done, questions in all
+Progress = Callable[[int, int], None]  # questions done, questions in all
 
 
 class Asks(Protocol):
@@ -36,6 +37,7 @@ class Asks(Protocol):
 
 # ---------------------------------------------------------------- questions
 
+
 @dataclass(frozen=True, slots=True)
 class Gold:
     """A question and what its right reply holds."""
@@ -43,12 +45,12 @@ class Gold:
     id: str
     question: str
     kind: str = "fact"
-    answers: tuple[tuple[str, ...], ...] = ()   # items, each with its variants
-    every: bool = False             # every item is wanted (`all` in the file), not just one of them
-    sources: tuple[str, ...] = ()   # names of files, or titles of articles, that hold the answer
+    answers: tuple[tuple[str, ...], ...] = ()  # items, each with its variants
+    every: bool = False  # every item is wanted (`all` in the file), not just one of them
+    sources: tuple[str, ...] = ()  # names of files, or titles of articles, that hold the answer
     evidence: tuple[str, ...] = ()  # the sentences that hold it, verbatim
     history: tuple[Turn, ...] = ()
-    refuse: bool = False            # the right reply is a refusal
+    refuse: bool = False  # the right reply is a refusal
 
     @property
     def limit(self) -> int:
@@ -79,20 +81,24 @@ def _gold(row: Mapping[str, Any], number: str) -> Gold:
     evidence = row.get("evidence") or ()
     named = [row[key] for key in ("pages", "page", "article") if row.get(key)]
     return Gold(
-        id=str(row.get("id", number)), question=str(row["question"]), kind=str(row.get("kind", "fact")),
-        answers=items, every=bool(row.get("all", False)),
+        id=str(row.get("id", number)),
+        question=str(row["question"]),
+        kind=str(row.get("kind", "fact")),
+        answers=items,
+        every=bool(row.get("all", False)),
         sources=tuple(dict.fromkeys(str(n) for names in named for n in ([names] if isinstance(names, str) else names))),
         evidence=(evidence,) if isinstance(evidence, str) else tuple(evidence),
-        history=tuple(Turn(str(t["question"]), str(t["answer"])) for t in row.get("history") or ()), refuse=refuse,
+        history=tuple(Turn(str(t["question"]), str(t["answer"])) for t in row.get("history") or ()),
+        refuse=refuse,
     )
 
 
 # ---------------------------------------------------------------- comparing
 
 _PERCENT = re.compile(r"百分之(?=[\d〇零一二两三四五六七八九十百])")
-_SPACED = re.compile(r"(?<=\d)\s+(?=[百千万亿])")        # 1.5 亿
+_SPACED = re.compile(r"(?<=\d)\s+(?=[百千万亿])")  # 1.5 亿
 _RANGE = re.compile(r"\s*(?:至|到|~|—+|–|-+)\s*")
-_RANGED = "年月日时点分秒次度℃%级米人只篇条届位名"   # a word that may stand between a number and 至: 5月1日至7日
+_RANGED = "年月日时点分秒次度℃%级米人只篇条届位名"  # a word that may stand between a number and 至: 5月1日至7日
 
 
 def atoms(text: str) -> tuple[str, ...]:
@@ -129,7 +135,7 @@ def atoms(text: str) -> tuple[str, ...]:
 def holds(pieces: Sequence[str], wanted: Sequence[str]) -> bool:
     """`wanted` stands in `pieces` in one run; nothing stands nowhere."""
     n = len(wanted)
-    return n > 0 and any(tuple(pieces[i:i + n]) == tuple(wanted) for i in range(len(pieces) - n + 1))
+    return n > 0 and any(tuple(pieces[i : i + n]) == tuple(wanted) for i in range(len(pieces) - n + 1))
 
 
 def answered(gold: Gold, text: str) -> bool:
@@ -159,14 +165,14 @@ class Verdict:
 
     gold: Gold
     reply: Reply | None
-    seconds: float                  # by the clock, around the call
+    seconds: float  # by the clock, around the call
     error: str | None = None
     refused: bool = False
-    right: bool = False             # the right answer, or the right refusal
-    cited: bool = False             # an article that holds the answer is cited
-    evidence: bool = False          # a quote is the very sentence, or a part of it
-    consistent: bool = True         # markers and citations are the same numbers
-    length: int = 0                 # characters of the answer without its markers
+    right: bool = False  # the right answer, or the right refusal
+    cited: bool = False  # an article that holds the answer is cited
+    evidence: bool = False  # a quote is the very sentence, or a part of it
+    consistent: bool = True  # markers and citations are the same numbers
+    length: int = 0  # characters of the answer without its markers
 
     @property
     def given(self) -> bool:
@@ -185,10 +191,15 @@ def judge(gold: Gold, reply: Reply, seconds: float = 0.0) -> Verdict:
         right = not reply.refused and length <= gold.limit and answered(gold, _MARKER.sub("", reply.answer))
     names = {n for s in gold.sources for n in (s, PurePosixPath(s).name)}
     return Verdict(
-        gold, reply, seconds, refused=reply.refused, right=right,
+        gold,
+        reply,
+        seconds,
+        refused=reply.refused,
+        right=right,
         cited=any({c.source, PurePosixPath(c.source).name, c.title} & names for c in reply.citations),
         evidence=any(supports(c.quote, e) for c in reply.citations for e in gold.evidence),
-        consistent=marks == set(numbered) and len(numbered) == len(marks), length=length,
+        consistent=marks == set(numbered) and len(numbered) == len(marks),
+        length=length,
     )
 
 
@@ -210,7 +221,7 @@ def ask_all(library: Asks, golds: Sequence[Gold], progress: Progress | None = No
 
 # ---------------------------------------------------------------- figures
 
-Figures = dict[str, float | int | None]     # None: nothing to measure it on
+Figures = dict[str, float | int | None]  # None: nothing to measure it on
 
 
 def figures(verdicts: Sequence[Verdict]) -> Figures:
@@ -227,13 +238,16 @@ def figures(verdicts: Sequence[Verdict]) -> Figures:
     }
     known = [s for s in scores.values() if s is not None]
     return {
-        "questions": len(verdicts), "answerable": len(able), **scores,
+        "questions": len(verdicts),
+        "answerable": len(able),
+        **scores,
         "mean": round(sum(known) / len(known), 4) if known else None,
         "false_refusals": share(v.refused for v in able),
         "wrong_answers": share(v.given and not v.right for v in able),
         "markers_consistent": share(v.consistent for v in verdicts if v.error is None),
         "answer_characters": round(sum(v.length for v in given) / len(given), 1) if given else None,
-        "seconds_p50": percentile(times, 0.5), "seconds_p95": percentile(times, 0.95),
+        "seconds_p50": percentile(times, 0.5),
+        "seconds_p95": percentile(times, 0.95),
         "errors": sum(v.error is not None for v in verdicts),
     }
 
@@ -267,6 +281,7 @@ def refusal_curve(verdicts: Sequence[Verdict], steps: int = 10) -> list[tuple[fl
 
     A question counts as refused where it was, or where the reply's confidence is below the threshold.
     """
+
     def refused(some: Iterable[Verdict], threshold: float) -> float:
         return share((v.refused or (v.reply is not None and v.reply.confidence < threshold)) for v in some) or 0.0
 
@@ -289,8 +304,15 @@ def percentile(values: Iterable[float], p: float) -> float | None:
 
 # ---------------------------------------------------------------- the door
 
-def measure(questions: Path | None = None, articles: Sequence[Path] = (), *, library: Path | None = None,
-            engine: str | None = None, progress: Progress | None = None) -> list[Verdict]:
+
+def measure(
+    questions: Path | None = None,
+    articles: Sequence[Path] = (),
+    *,
+    library: Path | None = None,
+    engine: str | None = None,
+    progress: Progress | None = None,
+) -> list[Verdict]:
     """Asks a file of questions over a library that is there, or over one made for this of `articles` and thrown away.
 
     Without `questions` the sample questions, without `library` and `articles` the sample articles.

@@ -1,4 +1,5 @@
 """Verdicts come in; lines for a terminal, a Markdown report and JSON rows go out. Pure: nothing is printed."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +29,24 @@ def row(verdict: Verdict) -> dict[str, Any]:
     """One line of `--rows`: the question, what was wanted, what came, and what is true of it."""
     gold, reply = verdict.gold, verdict.reply
     return {
-        "id": gold.id, "kind": gold.kind, "question": gold.question, "rewritten": reply.rewritten if reply else None,
-        "want": [list(item) for item in gold.answers], "refuse": gold.refuse,
-        "answer": reply.answer if reply else None, "short_answer": reply.short_answer if reply else None,
-        "refused": verdict.refused, "reason": reply.reason if reply else None,
+        "id": gold.id,
+        "kind": gold.kind,
+        "question": gold.question,
+        "rewritten": reply.rewritten if reply else None,
+        "want": [list(item) for item in gold.answers],
+        "refuse": gold.refuse,
+        "answer": reply.answer if reply else None,
+        "short_answer": reply.short_answer if reply else None,
+        "refused": verdict.refused,
+        "reason": reply.reason if reply else None,
         "confidence": round(reply.confidence, 4) if reply else None,
-        "right": verdict.right, "cited": verdict.cited, "evidence_hit": verdict.evidence, "error": verdict.error,
+        "right": verdict.right,
+        "cited": verdict.cited,
+        "evidence_hit": verdict.evidence,
+        "error": verdict.error,
         "sources": [c.source for c in reply.citations] if reply else [],
-        "quotes": [c.quote for c in reply.citations] if reply else [], "seconds": round(verdict.seconds, 4),
+        "quotes": [c.quote for c in reply.citations] if reply else [],
+        "seconds": round(verdict.seconds, 4),
     }
 
 
@@ -50,16 +61,20 @@ def markdown(verdicts: Sequence[Verdict], about: Mapping[str, str] | None = None
         parts += [*(f"- {name}: {value}" for name, value in about.items()), ""]
     parts += _grid((say("eval.report.figure"), say("eval.report.value")), table(measured))
     parts += ["", f"## {say('eval.report.kinds')}", ""]
-    parts += _grid((say("eval.report.kind"), say("eval.report.right"), say("eval.report.asked")),
-                   [(kind, str(right), str(asked)) for kind, (right, asked) in by_kind(verdicts).items()])
+    parts += _grid(
+        (say("eval.report.kind"), say("eval.report.right"), say("eval.report.asked")),
+        [(kind, str(right), str(asked)) for kind, (right, asked) in by_kind(verdicts).items()],
+    )
     parts += ["", f"## {say('eval.report.reliability')}", ""]
-    parts += _grid((say("eval.report.confidence"), say("eval.report.answers"), say("eval.report.share")),
-                   [(f"{low:.1f}–{high:.1f}", str(n), f"{100 * right:.0f}%")
-                    for low, high, n, right in reliability(verdicts)])
+    parts += _grid(
+        (say("eval.report.confidence"), say("eval.report.answers"), say("eval.report.share")),
+        [(f"{low:.1f}–{high:.1f}", str(n), f"{100 * right:.0f}%") for low, high, n, right in reliability(verdicts)],
+    )
     parts += ["", f"## {say('eval.report.curve')}", ""]
-    parts += _grid((say("eval.report.threshold"), say("eval.figures.false_refusals"), say("eval.figures.refused")),
-                   [(f"{t:.1f}", f"{100 * able:.1f}%", f"{100 * unable:.1f}%")
-                    for t, able, unable in refusal_curve(verdicts)])
+    parts += _grid(
+        (say("eval.report.threshold"), say("eval.figures.false_refusals"), say("eval.figures.refused")),
+        [(f"{t:.1f}", f"{100 * able:.1f}%", f"{100 * unable:.1f}%") for t, able, unable in refusal_curve(verdicts)],
+    )
     wrong = [v for v in verdicts if not v.right]
     parts += ["", f"## {say('eval.report.wrong', n=len(wrong))}", ""]
     parts += [line for v in wrong for line in _wrong(v)]
@@ -71,8 +86,11 @@ def _wrong(verdict: Verdict) -> list[str]:
     answers = (" + " if gold.every else " / ").join(item[0] for item in gold.answers)
     want = say("eval.report.refusal") if gold.refuse else answers
     got = verdict.error or (reply.answer if reply else "")
-    return [f"- {_inline(gold.id)} {_inline(gold.question)}",
-            f"  - {say('eval.report.want')}: {_inline(want)}", f"  - {say('eval.report.got')}: {_inline(got)}"]
+    return [
+        f"- {_inline(gold.id)} {_inline(gold.question)}",
+        f"  - {say('eval.report.want')}: {_inline(want)}",
+        f"  - {say('eval.report.got')}: {_inline(got)}",
+    ]
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 One library serves all sets: distractors are added once, each set's own articles for the time of its questions.
 """
+
 from __future__ import annotations
 
 import gzip
@@ -22,12 +23,18 @@ from rag.types import Hit, Progress
 if TYPE_CHECKING:
     from rag.library import Library
 
-ASKED_FOR = 30      # passages; articles are counted once
+ASKED_FOR = 30  # passages; articles are counted once
 Watch = Callable[[Progress], None]
 
 
-def measure_sets(sets: Sequence[Path], distractors: Sequence[Path] = (), *, limit: int | None = None,
-                 library: Path | None = None, progress: Watch | None = None) -> Iterator[tuple[str, dict[str, float]]]:
+def measure_sets(
+    sets: Sequence[Path],
+    distractors: Sequence[Path] = (),
+    *,
+    limit: int | None = None,
+    library: Path | None = None,
+    progress: Watch | None = None,
+) -> Iterator[tuple[str, dict[str, float]]]:
     """(name of the set, figures) for each set, over its own articles and at most `limit` distractors.
 
     `library`: a folder that keeps the distractors for the next time; a temporary one without. Errors: PathMissing,
@@ -46,8 +53,9 @@ def measure_sets(sets: Sequence[Path], distractors: Sequence[Path] = (), *, limi
             yield folder.name, measure(opened, folder, work, others, progress)
 
 
-def measure(library: Library, folder: Path, work: Path, known: Set[str] = frozenset(),
-            progress: Watch | None = None) -> dict[str, float]:
+def measure(
+    library: Library, folder: Path, work: Path, known: Set[str] = frozenset(), progress: Watch | None = None
+) -> dict[str, float]:
     """The figures of one set. Its articles are in the library afterwards as they were before: not at all."""
     questions, right = read_set(folder)
     file = work / f"{folder.name}.jsonl"
@@ -60,7 +68,7 @@ def measure(library: Library, folder: Path, work: Path, known: Set[str] = frozen
             started = time.perf_counter()
             try:
                 hits: Sequence[Hit] = library.search(question, ASKED_FOR).hits
-            except Error:       # a question of punctuation finds nothing; it still counts
+            except Error:  # a question of punctuation finds nothing; it still counts
                 hits = ()
             seconds.append(time.perf_counter() - started)
             places.append(place(hits, right[key]))
@@ -69,8 +77,9 @@ def measure(library: Library, folder: Path, work: Path, known: Set[str] = frozen
     finally:
         if own:
             library.remove([file.name])
-    ms = {label: round(1000 * float(np.quantile(seconds or [0.0], q)), 1)
-          for label, q in (("ms", 0.5), ("ms_p95", 0.95))}
+    ms = {
+        label: round(1000 * float(np.quantile(seconds or [0.0], q)), 1) for label, q in (("ms", 0.5), ("ms_p95", 0.95))
+    }
     return {"queries": len(questions), "documents": len(own | known), **figures(places), **ms}
 
 
@@ -89,6 +98,7 @@ def place(hits: Sequence[Hit], right: set[str]) -> int | None:
 
 # ---------------------------------------------------------------- reading
 
+
 def read_set(folder: Path) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Questions that have a right article, and the names of those articles. Errors: PathMissing, BadBatchLine."""
     asked = {name(row): str(row["text"]) for row in _rows(_first(folder, "queries.jsonl", "queries.jsonl.gz"))}
@@ -96,7 +106,7 @@ def read_set(folder: Path) -> tuple[dict[str, str], dict[str, set[str]]]:
     judged = _first(folder, "qrels.tsv", "qrels/test.tsv", "qrels/dev.tsv")
     for line in judged.read_text("utf-8").splitlines():
         cells = line.split("\t")
-        if len(cells) == 4:     # TREC's form has a column of zeros
+        if len(cells) == 4:  # TREC's form has a column of zeros
             cells.pop(1)
         if len(cells) == 3 and cells[2].strip().isdigit() and int(cells[2]) and cells[0] in asked:
             right.setdefault(cells[0], set()).add(cells[1])
@@ -132,8 +142,9 @@ def _all_rows(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         yield from _rows(path)
 
 
-def _add(library: Library, file: Path, rows: Iterator[dict[str, Any]], known: Set[str],
-         progress: Watch | None) -> set[str]:
+def _add(
+    library: Library, file: Path, rows: Iterator[dict[str, Any]], known: Set[str], progress: Watch | None
+) -> set[str]:
     """Adds rows that are not `known` as one file of rows; their names."""
     names: set[str] = set()
     with file.open("w", encoding="utf-8") as out:
@@ -141,8 +152,12 @@ def _add(library: Library, file: Path, rows: Iterator[dict[str, Any]], known: Se
             key = name(row)
             if key not in known and key not in names and (row.get("text") or row.get("title")):
                 names.add(key)
-                out.write(json.dumps({"id": key, "title": row.get("title") or "", "text": row.get("text") or ""},
-                                     ensure_ascii=False) + "\n")
+                out.write(
+                    json.dumps(
+                        {"id": key, "title": row.get("title") or "", "text": row.get("text") or ""}, ensure_ascii=False
+                    )
+                    + "\n"
+                )
     if names:
         library.add([file], progress=progress)
     return names

@@ -1,4 +1,5 @@
 """Alembic's way in: the connection is given by `rag.tables`, with its transaction begun."""
+
 from __future__ import annotations
 
 from alembic import context

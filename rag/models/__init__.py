@@ -2,6 +2,7 @@
 
 Nothing is ever downloaded here: a model is on this machine, or the error says that it is not.
 """
+
 from __future__ import annotations
 
 import re
@@ -22,15 +23,15 @@ class Message:
 class Draft:
     """What a model has written so far: both texts are whole, not the newest piece of them."""
 
-    text: str                       # the answer
-    thought: str = ""               # what it thought before (<think>…</think>); never part of the answer
+    text: str  # the answer
+    thought: str = ""  # what it thought before (<think>…</think>); never part of the answer
 
 
 class LanguageModel(Protocol):
     """Writes one answer at a time; a second caller of `write` waits for its turn."""
 
-    name: str                       # shown to readers: the last part of the folder or id
-    context: int                    # tokens it reads and writes at once
+    name: str  # shown to readers: the last part of the folder or id
+    context: int  # tokens it reads and writes at once
 
     def count(self, text: str) -> int:
         """Tokens of a text, as the model's own tokenizer cuts it."""
@@ -41,7 +42,10 @@ class LanguageModel(Protocol):
         ...
 
     def write(
-        self, messages: Sequence[Message], limit: int, stop: Callable[[], bool],
+        self,
+        messages: Sequence[Message],
+        limit: int,
+        stop: Callable[[], bool],
     ) -> Generator[Draft, None, None]:
         """The answer as it grows, at most `limit` tokens.
 
@@ -73,7 +77,7 @@ def fold_thinking(written: str) -> Draft:
                 break
     answer = ""
     thoughts: list[str] = []
-    while _CLOSE in written:        # a closing tag ends a thought even where the template, not the model, opened it
+    while _CLOSE in written:  # a closing tag ends a thought even where the template, not the model, opened it
         before, _, written = written.partition(_CLOSE)
         said, _, thought = before.rpartition(_OPEN) if _OPEN in before else ("", "", before)
         answer, thoughts = answer + said, [*thoughts, thought]

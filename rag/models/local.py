@@ -3,6 +3,7 @@
 torch and transformers are imported late: they take seconds, and the built-in answerer needs neither.
 Generation runs in one thread of its own, alive only while it writes; a stop is looked for before every layer.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -18,7 +19,7 @@ from rag.errors import ModelsNotInstalled, ModelUnusable
 from rag.models import Draft, Message, fold_thinking, neutral
 from rag.words import say
 
-_WAIT = 0.05    # seconds between two looks at `stop` while another answer is being written
+_WAIT = 0.05  # seconds between two looks at `stop` while another answer is being written
 _ANSWER = ("ForCausalLM", "LMHeadModel")
 
 
@@ -37,10 +38,15 @@ def open_local(model: str, threads: int = 0) -> LocalModel:
         config = _config(folder, model, transformers)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         weights, loading = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, config=config, dtype=_dtype(torch), local_files_only=True, trust_remote_code=False,
-            output_loading_info=True)
+            folder,
+            config=config,
+            dtype=_dtype(torch),
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
         missing = loading["missing_keys"]
-        if missing:     # transformers fills them with noise and only warns
+        if missing:  # transformers fills them with noise and only warns
             raise ModelUnusable(model=model, why=say("models.missing_weights", count=len(missing)))
         # Without its files transformers makes an empty tokenizer, which reads nothing.
         reads = tokenizer.decode(tokenizer("2025", add_special_tokens=False)["input_ids"])
@@ -52,6 +58,7 @@ def open_local(model: str, threads: int = 0) -> LocalModel:
 
 
 # ---------------------------------------------------------------- finding and opening
+
 
 def _folder(model: str) -> Path:
     """The model's folder on this machine."""
@@ -77,7 +84,7 @@ def _config(folder: Path, model: str, transformers: Any) -> Any:
     """The model's own description, after a look at whether it can write at all."""
     if not (folder / "config.json").is_file():
         raise ModelUnusable(model=model, why=say("models.no_model"))
-    if (folder / "modules.json").is_file():     # sentence-transformers: Qwen3-Embedding calls itself ForCausalLM
+    if (folder / "modules.json").is_file():  # sentence-transformers: Qwen3-Embedding calls itself ForCausalLM
         raise ModelUnusable(model=model, why=say("models.embeds"))
     described = json.loads((folder / "config.json").read_text("utf-8"))
     kind = described.get("model_type") if isinstance(described, dict) else None
@@ -135,6 +142,7 @@ def _unusable(model: str, error: Exception) -> ModelUnusable:
 
 # ---------------------------------------------------------------- writing
 
+
 class _Stop(Exception):
     """Leaves `generate` from inside the network."""
 
@@ -151,8 +159,9 @@ class LocalModel:
         self._weights, self._tokenizer = weights, tokenizer
         self._turn = threading.Lock()
         config = weights.config.get_text_config()
-        self.context = int(min(getattr(config, "max_position_embeddings", None) or 1 << 30,
-                               tokenizer.model_max_length or 1 << 30))
+        self.context = int(
+            min(getattr(config, "max_position_embeddings", None) or 1 << 30, tokenizer.model_max_length or 1 << 30)
+        )
         ends = {tokenizer.eos_token_id}
         for source in (weights.generation_config, config):
             end = getattr(source, "eos_token_id", None)
@@ -161,8 +170,10 @@ class LocalModel:
         pad = tokenizer.pad_token_id
         # Greedy: an answer about facts needs no dice. The folder's own sampling settings are left out.
         weights.generation_config = GenerationConfig(
-            do_sample=False, eos_token_id=sorted(ends) or None,
-            pad_token_id=min(ends, default=0) if pad is None else pad)
+            do_sample=False,
+            eos_token_id=sorted(ends) or None,
+            pad_token_id=min(ends, default=0) if pad is None else pad,
+        )
         added = tokenizer.get_added_vocab()
         special = dict(zip(map(str, tokenizer.all_special_tokens), tokenizer.all_special_ids, strict=True))
         thinks = {added[tag] for tag in ("<think>", "</think>") if tag in added}
@@ -171,8 +182,12 @@ class LocalModel:
         self._control = special | {token: n for token, n in added.items() if set(token) & set("<[")}
         self._control.pop(str(tokenizer.unk_token), None)
         layers = getattr(config, "num_hidden_layers", 0)
-        self._layers = [layer for stack in weights.modules() if isinstance(stack, ModuleList) and len(stack) == layers
-                        for layer in stack] or [weights]
+        self._layers = [
+            layer
+            for stack in weights.modules()
+            if isinstance(stack, ModuleList) and len(stack) == layers
+            for layer in stack
+        ] or [weights]
 
     def try_out(self) -> None:
         """One prompt and one step, so that a template or weights that can't be used show when the model is opened."""
@@ -190,29 +205,35 @@ class LocalModel:
     def neutral(self, text: str) -> str:
         plain = neutral(text)
         for token in sorted(self._control, key=len, reverse=True):
-            if token and token in plain:            # a control token without brackets: its characters are kept apart
+            if token and token in plain:  # a control token without brackets: its characters are kept apart
                 plain = plain.replace(token, " ".join(token) if len(token) > 1 else " ")
         ids = set(self._control.values())
         if ids.isdisjoint(self._tokenizer(plain, add_special_tokens=False)["input_ids"]):
             return plain
-        return " ".join(plain)                      # a tokenizer that normalises first may still see one
+        return " ".join(plain)  # a tokenizer that normalises first may still see one
 
     def write(
-        self, messages: Sequence[Message], limit: int, stop: Callable[[], bool],
+        self,
+        messages: Sequence[Message],
+        limit: int,
+        stop: Callable[[], bool],
     ) -> Generator[Draft, None, None]:
         prompt = self._prompt(messages)
         limit = min(limit, self.context - len(prompt))
         if limit < 1:
             raise ModelUnusable(
-                model=self.name, why=say("models.prompt_too_long", length=len(prompt), limit=self.context))
+                model=self.name, why=say("models.prompt_too_long", length=len(prompt), limit=self.context)
+            )
         while not self._turn.acquire(timeout=_WAIT):
             if stop():
                 return
         closed = threading.Event()
         out: SimpleQueue[int | Exception | None] = SimpleQueue()
         worker = threading.Thread(
-            target=self._generate, args=(prompt, limit, lambda: closed.is_set() or stop(), out),
-            name=f"writing {self.name}")
+            target=self._generate,
+            args=(prompt, limit, lambda: closed.is_set() or stop(), out),
+            name=f"writing {self.name}",
+        )
         try:
             worker.start()
         except RuntimeError:
@@ -233,8 +254,11 @@ class LocalModel:
             while not out.empty():
                 news.append(out.get())
             written += [n for n in news if isinstance(n, int) and n not in self._unsaid]
-            draft = fold_thinking(self._tokenizer.decode(
-                written, skip_special_tokens=False, clean_up_tokenization_spaces=False).rstrip("\ufffd"))
+            draft = fold_thinking(
+                self._tokenizer.decode(written, skip_special_tokens=False, clean_up_tokenization_spaces=False).rstrip(
+                    "\ufffd"
+                )
+            )
             if draft != last:
                 yield draft
                 last = draft
@@ -251,13 +275,18 @@ class LocalModel:
             text = "\n\n".join(m.text for m in messages) + "\n\n"
             return list(self._tokenizer(text)["input_ids"])
         text = self._tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True, enable_thinking=False)
-        if text.rstrip().endswith("<think>"):       # a template that always opens a thought: it is closed at once
+            turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        if text.rstrip().endswith("<think>"):  # a template that always opens a thought: it is closed at once
             text = text.rstrip() + "\n\n</think>\n\n"
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _generate(
-        self, prompt: list[int], limit: int, stopped: Callable[[], bool], out: SimpleQueue[int | Exception | None],
+        self,
+        prompt: list[int],
+        limit: int,
+        stopped: Callable[[], bool],
+        out: SimpleQueue[int | Exception | None],
     ) -> None:
         """The thread: tokens go out as they come, then None, or what went wrong. Gives the turn back."""
         import torch
@@ -265,7 +294,7 @@ class LocalModel:
         main = threading.main_thread()
 
         def look(*_: object) -> None:
-            if stopped() or not main.is_alive():    # at the end of the program nobody reads on
+            if stopped() or not main.is_alive():  # at the end of the program nobody reads on
                 raise _Stop
 
         hooks = [layer.register_forward_pre_hook(look) for layer in self._layers]
@@ -273,12 +302,13 @@ class LocalModel:
             torch.set_num_threads(self.threads)
             ids = torch.tensor([prompt])
             with torch.inference_mode():
-                self._weights.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=limit,
-                                       streamer=_Streamer(out))
+                self._weights.generate(
+                    input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=limit, streamer=_Streamer(out)
+                )
             out.put(None)
         except _Stop:
             out.put(None)
-        except Exception as error:                  # handed to the reader's thread, which raises it
+        except Exception as error:  # handed to the reader's thread, which raises it
             unusable = _unusable(self.name, error)
             unusable.__cause__ = error
             out.put(unusable)

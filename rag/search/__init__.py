@@ -3,6 +3,7 @@
 `local.py` keeps both indexes in the library's folder (tantivy, FAISS); a search server can stand behind the same
 protocol. What an index holds is derived: it knows up to which change of the store it is current, and catches up.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,14 +25,14 @@ class Entry:
 
     passage_id: int
     text: str
-    context: str = ""               # title and headings above it: searched, not quoted
-    source: str = ""                # of the article
-    document: str = ""              # source of its document: the same, but for files of rows
+    context: str = ""  # title and headings above it: searched, not quoted
+    source: str = ""  # of the article
+    document: str = ""  # source of its document: the same, but for files of rows
     column: str | None = None
-    date: str | None = None         # ISO, also 2025-02 and 2025
-    title: str = ""                 # of the article alone
-    article: int = 0                # the store's number of the article: all its passages come together
-    change: int = 0                 # of the store, with which it came
+    date: str | None = None  # ISO, also 2025-02 and 2025
+    title: str = ""  # of the article alone
+    article: int = 0  # the store's number of the article: all its passages come together
+    change: int = 0  # of the store, with which it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class Ranking:
 class IndexState:
     """How far an index is. `lag` compares it with the store: 0 and True mean that nothing is missing."""
 
-    change: int                     # words are current up to this change of the store
-    vector_change: int              # vectors too
-    passages: int                   # found by their words
-    vectors: int                    # found by their meaning
-    model: str = ""                 # whose vectors these are
-    kind: str = "exact"             # of the vector index: "exact" (memory alone), "flat" (exact), "hnsw"
+    change: int  # words are current up to this change of the store
+    vector_change: int  # vectors too
+    passages: int  # found by their words
+    vectors: int  # found by their meaning
+    model: str = ""  # whose vectors these are
+    kind: str = "exact"  # of the vector index: "exact" (memory alone), "flat" (exact), "hnsw"
 
 
 def days(date: str | None) -> tuple[int, int] | None:

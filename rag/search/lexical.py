@@ -3,6 +3,7 @@
 Two indexes in one folder: passages, and whole articles under the id of their first passage. Tokens go in and are asked
 for as they are: tantivy cuts at the spaces put between them, and queries are built of terms, never parsed from text.
 """
+
 from __future__ import annotations
 
 import json
@@ -23,11 +24,11 @@ from rag.types import Filter
 if TYPE_CHECKING:
     import tantivy
 
-FORMAT = 1              # of the fields below
-CONTEXT = 0.7           # weight of title and headings beside the text: newspaper pages want .5–.7, web pages 1–2
-_HEAP = 100_000_000     # bytes a writer gathers before it writes a segment: twice the default saves a merge
+FORMAT = 1  # of the fields below
+CONTEXT = 0.7  # weight of title and headings beside the text: newspaper pages want .5–.7, web pages 1–2
+_HEAP = 100_000_000  # bytes a writer gathers before it writes a segment: twice the default saves a merge
 _DELETED_AT_ONCE = 1000
-_LONGEST = 40           # runs of a term, and characters of one, that are looked for: patterns have a limit
+_LONGEST = 40  # runs of a term, and characters of one, that are looked for: patterns have a limit
 _HAN_ = r"\u3400-\u9fff\U00020000-\U0003ffff〇"
 _HAN, _RUNS = re.compile(f"[{_HAN_}]"), re.compile(rf"[{_HAN_}]+|[^\W_{_HAN_}]+")
 _PASSAGES, _ARTICLES = "passages", "articles"
@@ -75,7 +76,7 @@ class Lexical:
                         index.reload()
                 else:
                     self._indexes = {name: self._open(name) for name in (_PASSAGES, _ARTICLES)}
-        except (ValueError, OSError):       # tantivy says ValueError to whatever it can't read
+        except (ValueError, OSError):  # tantivy says ValueError to whatever it can't read
             self.change = -1
         if self.change < 0:
             self._indexes = {}
@@ -123,8 +124,9 @@ class Lexical:
         if fresh:
             self.clear()
         indexes = {name: self._open(name) for name in (_PASSAGES, _ARTICLES)}
-        batch = Batch({name: index.writer(_HEAP, 1) for name, index in indexes.items()},
-                      indexes[_PASSAGES].schema, fresh)
+        batch = Batch(
+            {name: index.writer(_HEAP, 1) for name, index in indexes.items()}, indexes[_PASSAGES].schema, fresh
+        )
         yield batch
         for writer in batch.writers.values():
             writer.commit()
@@ -161,11 +163,12 @@ class Lexical:
         if index is None or not runs:
             return
         schema = index.schema
-        pairs = {run[i:i + 2] for run in runs if _HAN.match(run) for i in range(len(run) - 1)}
+        pairs = {run[i : i + 2] for run in runs if _HAN.match(run) for i in range(len(run) - 1)}
 
         def holding(words: Iterable[str]) -> list[int]:
-            return all_of([_any([tantivy.Query.term_query(schema, name, word, "freq") for name in _TEXT])
-                           for word in words])
+            return all_of(
+                [_any([tantivy.Query.term_query(schema, name, word, "freq") for name in _TEXT]) for word in words]
+            )
 
         def like(run: str) -> tantivy.Query:
             pattern = f".*{re.escape(run[:_LONGEST])}.*"
@@ -177,8 +180,12 @@ class Lexical:
         yield holding(sorted(pairs or runs))
         if not pairs:
             # A run may have been cut: 3dmax is 3d and max where the dictionary knows 3d.
-            cut = [tantivy.Query.boolean_query([(tantivy.Occur.Must, like(w)) for w in words(run)])
-                   if words(run) != [run] else tantivy.Query.empty_query() for run in runs]
+            cut = [
+                tantivy.Query.boolean_query([(tantivy.Occur.Must, like(w)) for w in words(run)])
+                if words(run) != [run]
+                else tantivy.Query.empty_query()
+                for run in runs
+            ]
             yield all_of([_any([like(run), apart]) for run, apart in zip(runs, cut, strict=True)])
 
     def _run(self, index: tantivy.Index, terms: list[tuple[Any, Any]], k: int, only: Filter) -> Ranking:
@@ -186,8 +193,10 @@ class Lexical:
 
         query = tantivy.Query.boolean_query(terms)
         if only:
-            conditions = [(tantivy.Occur.Must, tantivy.Query.const_score_query(condition, 0.0))
-                          for condition in _let_through(index.schema, only)]
+            conditions = [
+                (tantivy.Occur.Must, tantivy.Query.const_score_query(condition, 0.0))
+                for condition in _let_through(index.schema, only)
+            ]
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), *conditions])
         searcher = index.searcher()
         hits = searcher.search(query, limit=k, count=False).hits
@@ -201,7 +210,7 @@ class Batch:
     def __init__(self, writers: dict[str, tantivy.IndexWriter], schema: tantivy.Schema, fresh: bool) -> None:
         self.writers = writers
         self._schema = schema
-        self._fresh = fresh     # nothing is there that could be doubled
+        self._fresh = fresh  # nothing is there that could be doubled
 
     def add(self, entries: Iterable[Entry]) -> None:
         import tantivy
@@ -231,7 +240,7 @@ class Batch:
         ids = [int(i) for i in passage_ids]
         for start in range(0, len(ids), _DELETED_AT_ONCE):
             # delete_documents_by_term takes a Python int for a signed one and finds nothing in an unsigned field
-            query = tantivy.Query.term_set_query(self._schema, "id", ids[start:start + _DELETED_AT_ONCE])
+            query = tantivy.Query.term_set_query(self._schema, "id", ids[start : start + _DELETED_AT_ONCE])
             for writer in self.writers.values():
                 writer.delete_documents_by_query(query)
 
@@ -280,6 +289,7 @@ def _ranking(ids: Sequence[Any], scores: Sequence[float]) -> Ranking:
 
 
 # ---------------------------------------------------------------- files
+
 
 def write_atomically(file: Path, content: bytes) -> None:
     """The old content or the new, whatever happens."""

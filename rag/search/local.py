@@ -3,6 +3,7 @@
 Each knows up to which change of the store it is current. Whoever opens the library brings them up to date if nobody
 else is writing; a reader beside a writer answers from what is there.
 """
+
 from __future__ import annotations
 
 import shutil
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from rag.search.vectors import Vectors
     from rag.store import Store
 
-Progress = Callable[[int, int], None]   # done, total (passages)
-_LOOKED_AT = 2000       # candidates that are read to find a term: past that it is common, or its characters are
+Progress = Callable[[int, int], None]  # done, total (passages)
+_LOOKED_AT = 2000  # candidates that are read to find a term: past that it is common, or its characters are
 
 
 class LocalSearch:
@@ -101,9 +102,9 @@ class LocalSearch:
         """With the writer's lock held."""
         store = self._store
         with self._turn:
-            words.refresh()         # another process may have done it while the lock was awaited
+            words.refresh()  # another process may have done it while the lock was awaited
             last = store.last_change
-            if words.change > last:         # not this store's: nothing here can be trusted
+            if words.change > last:  # not this store's: nothing here can be trusted
                 words.clear()
             if not self._behind(words):
                 return
@@ -123,7 +124,7 @@ class LocalSearch:
         with self._store.writing(), self._turn:
             words.clear()
             self._catch_up(words, progress)
-            shutil.rmtree(self._folder / "vectors", ignore_errors=True)     # those of models of before, too
+            shutil.rmtree(self._folder / "vectors", ignore_errors=True)  # those of models of before, too
             vectors.clear()
             vectors.catch_up()
             if vectors.overgrown:
@@ -133,7 +134,7 @@ class LocalSearch:
     def refresh(self) -> bool:
         """Sees what was committed since; True where something was new. Where the words lag and nobody is writing,
         they are brought up to date."""
-        if not self._turn.acquire(blocking=False):      # another thread is bringing it up to date
+        if not self._turn.acquire(blocking=False):  # another thread is bringing it up to date
             return False
         try:
             new = self._lexical.refresh()
@@ -174,7 +175,7 @@ class LocalSearch:
             unread = [i for i in candidates if i not in read]
             read.update(unread)
             for start in range(0, len(unread), 100):
-                for i, hit in self._store.hits(unread[start:start + 100]).items():
+                for i, hit in self._store.hits(unread[start : start + 100]).items():
                     if wanted in fold(hit.text) or wanted in fold(hit.heading) or wanted in fold(hit.title):
                         found.append(i)
                         if len(found) == limit:

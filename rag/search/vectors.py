@@ -3,6 +3,7 @@
 The file on disk is written when the tail has grown by a tenth, and by one rename; what came since is read from the
 store at opening. A library small enough has no file at all and needs no FAISS.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -31,11 +32,11 @@ FORMAT = 1
 # 100,000 half floats. HNSW as set here finds .986 of the first ten (.994 where the library writes of what is asked) in
 # under a millisecond; IVF finds .82 when it looks into a fifth of its cells. Half floats change .2 % of the first ten,
 # eight bits with a scale for each vector 2.8 %.
-TAIL = 4096             # vectors that need no file: 1 ms exact in numpy, 20 ms to read from the store at opening
-TAIL_SHARE = 0.1        # of the file's, past which it is written anew
-EXACT = 300_000         # vectors up to which all are compared
-_LINKS, _BUILT_WITH, _LOOKS_AT = 32, 80, 256    # HNSW: links a vector, candidates when it is added and when it is asked
-_DEAD = 0.2             # share of a file that may be removed vectors before it is built from nothing
+TAIL = 4096  # vectors that need no file: 1 ms exact in numpy, 20 ms to read from the store at opening
+TAIL_SHARE = 0.1  # of the file's, past which it is written anew
+EXACT = 300_000  # vectors up to which all are compared
+_LINKS, _BUILT_WITH, _LOOKS_AT = 32, 80, 256  # HNSW: links a vector, candidates when it is added and when it is asked
+_DEAD = 0.2  # share of a file that may be removed vectors before it is built from nothing
 
 Ids = NDArray[np.int64]
 Matrix = NDArray[np.float32]
@@ -45,11 +46,11 @@ Matrix = NDArray[np.float32]
 class _Now:
     """What is searched, never changed in place: a thread that searches keeps the one it began with."""
 
-    change: int = 0                     # of the store: vectors and removals up to it are in
-    base: Any = None                    # faiss index over positions in base_ids
+    change: int = 0  # of the store: vectors and removals up to it are in
+    base: Any = None  # faiss index over positions in base_ids
     base_ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    order: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))   # positions by ascending id
-    alive: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))     # neither removed nor replaced
+    order: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))  # positions by ascending id
+    alive: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # neither removed nor replaced
     tail_ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     tail: Matrix = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
@@ -79,7 +80,7 @@ class Vectors:
 
     @property
     def kind(self) -> str:
-        """"exact" in memory alone, "flat" (exact, from a file), or "hnsw" (a graph, nearly exact)."""
+        """ "exact" in memory alone, "flat" (exact, from a file), or "hnsw" (a graph, nearly exact)."""
         return "exact" if self._now.base is None else "flat" if _exact(self._now.base) else "hnsw"
 
     # ---------------------------------------------------------------- catching up
@@ -144,8 +145,13 @@ class Vectors:
         name = f"{now.change}-{len(ids)}"
         faiss.write_index(base, str(self.folder / f"{name}.faiss"))
         np.save(self.folder / f"{name}.npy", ids)
-        state = {"format": FORMAT, "library": self._store.library_id, "model": self.model, "change": now.change,
-                 "name": name}
+        state = {
+            "format": FORMAT,
+            "library": self._store.library_id,
+            "model": self.model,
+            "change": now.change,
+            "name": name,
+        }
         write_atomically(self.folder / "state.json", json.dumps(state, ensure_ascii=False).encode())
         for file in self.folder.iterdir():
             if file.name != "state.json" and file.stem != name:
@@ -159,7 +165,7 @@ class Vectors:
         dead = int((~now.alive).sum())
         if now.base is None or dead > _DEAD * len(now.alive) or (_exact(now.base) and now.count > EXACT):
             return None
-        base = _faiss().clone_index(now.base)       # the other is being searched
+        base = _faiss().clone_index(now.base)  # the other is being searched
         if len(now.tail_ids):
             base.add(np.ascontiguousarray(now.tail))
         return base, np.concatenate((np.where(now.alive, now.base_ids, -1), now.tail_ids))
@@ -178,7 +184,7 @@ class Vectors:
                 else:
                     base = faiss.IndexHNSWSQ(dimension, half, _LINKS, product)
                     base.hnsw.efConstruction = _BUILT_WITH
-                base.train(vectors)     # half floats learn nothing, but want to be asked
+                base.train(vectors)  # half floats learn nothing, but want to be asked
             base.add(vectors)
             found.append(ids)
         return base, np.concatenate(found)
@@ -196,7 +202,7 @@ class Vectors:
             ids = np.load(self.folder / f"{name}.npy")
             if base.ntotal != len(ids):
                 return None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):      # faiss: RuntimeError
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):  # faiss: RuntimeError
             return None
         return _Now(change, base, ids, np.argsort(ids), ids >= 0)
 
@@ -238,14 +244,14 @@ def _in_base(now: _Now, vector: Matrix, k: int, allowed: Ids | None) -> tuple[Id
     chosen: dict[str, Any] = {}
     if left < len(mask):
         bits = np.packbits(mask, bitorder="little")
-        chosen["sel"] = faiss.IDSelectorBitmap(bits)      # holds no copy: `bits` lives as long as this call
+        chosen["sel"] = faiss.IDSelectorBitmap(bits)  # holds no copy: `bits` lives as long as this call
     if _exact(base) or left < len(mask) / 2:
         # What is let through may lie far apart in the graph; comparing it all costs less than the whole would.
         base = base if _exact(base) else faiss.downcast_index(base.storage)
         parameters = faiss.SearchParameters(**chosen) if chosen else None
     else:
         parameters = faiss.SearchParametersHNSW(efSearch=max(_LOOKS_AT, 2 * k), **chosen)
-    faiss.omp_set_num_threads(1)        # a second thread only waits, busily: 20 ms of processor time for 7
+    faiss.omp_set_num_threads(1)  # a second thread only waits, busily: 20 ms of processor time for 7
     scores, at = base.search(vector[None], min(k, left), params=parameters)
     there = at[0] >= 0
     return now.base_ids[at[0][there]], scores[0][there]
@@ -293,14 +299,15 @@ def _folder_name(model: str) -> str:
 
 # ---------------------------------------------------------------- measuring
 
+
 @dataclass(frozen=True, slots=True)
 class Recall:
     """How a vector index compares with comparing all."""
 
     vectors: int
     kind: str
-    recall: float           # share of the exact first k that it finds
-    milliseconds: float     # a question
+    recall: float  # share of the exact first k that it finds
+    milliseconds: float  # a question
     exact_milliseconds: float
 
 

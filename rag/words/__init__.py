@@ -2,6 +2,7 @@
 
 A new language is one more file beside `zh.json`; a key it lacks is said in Chinese.
 """
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """The first tables. Written out, not taken from `rag.tables`: a step stays what it was when the tables move on."""
+
 from __future__ import annotations
 
 import json
