@@ -34,6 +34,7 @@ LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
 FORMLESS = 0.6
+ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
 
 _STEP = re.compile(
     r"^[（(]?(?:[一二三四五六七八九十]{1,2}|\d{1,2})[)）]?(?:是|要|、|．|\.(?!\d))|^第[一二三四五六七八九十]{1,2}(?:步|条|点|类|种)?[，、,：:]|^(?:首先|其次|再次|最后|此外|另外|同时)"
@@ -78,7 +79,7 @@ class Extractive:
         if question.kind in ("how_many", "when"):  # a sentence without a figure or a date can't be what is asked for
             chances = np.where([f is not None for f in judged.spans], chances, FORMLESS * chances)
         best = int(chances.argmax())
-        clash = self._clash(question, candidates, chances, judged.spans)
+        clash = self._clash(candidates, best)
         if clash:
             evidence = [self._cut(candidates[i], chances[i], judged.spans[i]) for i in clash]
             return compose(
@@ -192,26 +193,16 @@ class Extractive:
             take(best + 1)
         return sorted(chosen, key=lambda i: (candidates[i].stretch != home, i))
 
-    def _clash(
-        self,
-        question: Question,
-        candidates: Sequence[Candidate],
-        chances: NDArray[np.float64],
-        found: Sequence[spans.Found | None],
-    ) -> list[int]:
-        """Two sentences of different articles that give different figures for what is asked, the ruling one first: a
-        correction before what it corrects, else the newer before the older; [] where nothing disagrees."""
-        if question.kind != "how_many":
-            return []
-        order = [int(i) for i in np.argsort(-chances)[:8] if found[i] is not None and chances[i] >= SURE_ENOUGH]
-        for i in order:
-            for j in order:
-                a, b = candidates[i], candidates[j]
-                if a.hit.article_id == b.hit.article_id or not a.hit.article_id:
-                    continue
-                correcting = bool(_CORRECTION.search(a.text)) and "更正" in a.hit.title + a.hit.heading
-                if correcting and figures(a.text) & figures(b.text) and chances[j] >= 0.3 * chances.max():
-                    return [i, j]
+    def _clash(self, candidates: Sequence[Candidate], best: int) -> list[int]:
+        """A 更正 and what it corrects, in this order, where one of them is the best sentence and they share a figure;
+        [] where there is none. Without articles of their own (`read`) nothing tells a correction from a story."""
+        told = candidates[best]
+        for i, c in enumerate(candidates):
+            if not c.hit.article_id or c.hit.article_id == told.hit.article_id or corrects(c) == corrects(told):
+                continue
+            about = set(t.bigrams(c.text)) & set(t.bigrams(told.text))
+            if figures(c.text) & figures(told.text) and len(about) >= ABOUT_THE_SAME:
+                return [i, best] if corrects(c) else [best, i]
         return []
 
     # ---------------------------------------------------------------- the exact words
@@ -265,6 +256,11 @@ def same(a: str, b: str) -> bool:
     pairs = [set(t.bigrams(x)) for x in (a, b)]
     smaller = min(map(len, pairs))
     return bool(smaller) and len(pairs[0] & pairs[1]) >= 0.8 * smaller
+
+
+def corrects(candidate: Candidate) -> bool:
+    """A sentence of a 更正 that says what was wrong."""
+    return "更正" in candidate.hit.title + candidate.hit.heading and bool(_CORRECTION.search(candidate.text))
 
 
 def figures(text: str) -> set[str]:

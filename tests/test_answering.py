@@ -1,0 +1,131 @@
+"""Evidence becomes an answer whose numbers, quotes and citations agree; what the passages lack is refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.answering import Said, compose, refuse
+from rag.answering.candidates import gather
+from rag.answering.extractive import Extractive, ends_open, listed, same
+from rag.question import understand
+from rag.types import Evidence, Hit, Reply, Turn
+
+NIGHT = "2025年3月8日，青溪县科协在文化馆办起科普夜校，首期招收学员126人，每周二、周四晚上课。夜校开设急救、果树修剪、手机使用三门课。"
+CLEAN = "青溪县水务局昨天公布，县城供水管网改造总投资860万元，9月底完工。工程由县水务局组织实施。"
+STEPS = "防溺水要记住几点。一是不到陌生水域游泳。二是不独自下水。三是发现有人落水先喊人、打110。家长要看护好孩子。"
+TABLE = "监测结果如下。\n| 监测点 | 水质类别 | 总磷(mg/L) |\n| --- | --- | --- |\n| 石桥头 | Ⅱ类 | 0.06 |\n| 老渡口 | Ⅳ类 | 0.27 |"
+
+
+def hit(text: str, n: int = 0, title: str = "", start: int = 0) -> Hit:
+    return Hit(n, f"a{n}", f"{n}.txt", title, start, start + len(text), text, 0.9, heading=title)
+
+
+def asked(question: str, *texts: str, has: bool = True) -> Reply:
+    engine = Extractive(None, lambda term: has)
+    return engine.reply(understand(question), [hit(text, i) for i, text in enumerate(texts)])
+
+
+def agree(reply: Reply, texts: dict[str, str]) -> None:
+    assert {int(n) for n in re.findall(r"\[(\d+)\]", reply.answer)} == {c.n for c in reply.citations}
+    for citation in reply.citations:
+        assert texts[citation.article_id][citation.start : citation.end] == citation.quote
+
+
+def test_a_fact_is_answered_by_its_sentence_with_the_exact_words() -> None:
+    reply = asked("夜校首期招收了多少学员？", CLEAN, NIGHT)
+    assert "126人" in reply.answer and reply.short_answer == "126人" and not reply.refused
+    agree(reply, {"a0": CLEAN, "a1": NIGHT})
+
+
+def test_the_steps_of_a_list_come_whole_and_in_order() -> None:
+    answer = asked("防溺水要注意哪些？", NIGHT, STEPS).answer
+    places = [answer.find(step) for step in ("陌生水域", "独自下水", "打110")]
+    assert -1 not in places and places == sorted(places)
+
+
+def test_a_row_of_a_table_is_read_with_the_names_of_its_columns_and_quoted_as_it_stands() -> None:
+    reply = asked("老渡口的总磷是多少？", TABLE)
+    assert "总磷(mg/L)" in reply.answer and "0.27" in reply.answer and "|" not in reply.answer
+    assert reply.citations[0].quote.startswith("| 老渡口")
+    agree(reply, {"a0": TABLE})
+
+
+def test_what_stands_nowhere_is_named() -> None:
+    reply = asked("锦云湖小学的航模队拿了第几名？", NIGHT, CLEAN, has=False)
+    assert reply.refused and reply.reason == "absent_term" and not reply.citations
+    assert "锦云湖" in reply.answer
+
+
+def test_a_question_about_something_else_is_refused_and_names_the_nearest() -> None:
+    reply = asked("火箭发射时为什么要倒计时？", NIGHT, CLEAN)
+    assert reply.refused and reply.reason == "no_evidence" and len(reply.nearest) <= 3
+
+
+def test_no_passages_are_no_evidence() -> None:
+    assert asked("夜校招收了多少学员？").reason == "no_evidence"
+
+
+def test_markers_in_an_articles_own_words_count_for_nothing() -> None:
+    text = "据文献[1]记载，青溪大桥建于1952年。"
+    reply = compose(understand("青溪大桥建于哪年？"), [Evidence(hit(text), 0, len(text), text, 0.9)])
+    assert re.findall(r"\[(\d+)\]", reply.answer) == ["1"] and "［1］" in reply.answer
+    agree(reply, {"a0": text})
+
+
+def test_a_correction_stands_beside_what_it_corrects() -> None:
+    first = "来自6个区县的312支队伍参加了青溪市机器人大赛。"
+    put_right = "本报3月2日《青溪市机器人大赛收官》一文中，“312支队伍”应为“321支队伍”。特此更正。"
+    engine = Extractive(None, lambda term: True)
+    reply = engine.reply(understand("青溪市机器人大赛有多少支队伍参加？"), [hit(first, 0), hit(put_right, 1, "更正")])
+    assert "321" in reply.answer and "312" in reply.answer and len(reply.conflicts) == 1
+    agree(reply, {"a0": first, "a1": put_right})
+
+
+@given(st.lists(st.text("水稻油菜123。，！？[]()（）“”\n ", min_size=1, max_size=40), min_size=1, max_size=5))
+def test_any_sentences_compose_to_an_answer_whose_citations_agree(texts: list[str]) -> None:
+    hits = [hit(text, i) for i, text in enumerate(texts)]
+    said = [Said(c.text, (c.evidence(0.5),)) for c in gather(hits)]
+    agree(compose(understand("水稻怎么种？"), said), {f"a{i}": text for i, text in enumerate(texts)})
+
+
+def test_a_refusal_has_no_citations_but_for_a_false_premise() -> None:
+    question = understand("夜校为什么停办？")
+    assert not refuse(question, "no_evidence").citations
+    told = refuse(question, "false_premise", instead=Said(NIGHT[:40], (Evidence(hit(NIGHT), 0, 40, NIGHT[:40], 0.9),)))
+    assert told.refused and told.reason == "false_premise" and len(told.citations) == 1
+
+
+def test_small_helpers() -> None:
+    assert same("全市共有三百二十所学校", "全市共有三百二十所学校。") and not same("水稻扬花", "油菜花开")
+    assert ends_open("口诀是：") and not ends_open("口诀。")
+    candidates = gather([hit(STEPS)])
+    at = next(i for i, c in enumerate(candidates) if c.text.startswith("二是"))
+    assert [candidates[i].text[:2] for i in listed(candidates, at)] == ["防溺", "一是", "二是", "三是"]
+
+
+@pytest.mark.parametrize(
+    ("question", "history", "carried"),
+    [
+        ("那阅读量呢？", Turn("青溪县科协去年发了多少篇推文？", "1900余篇。"), "青溪县科协"),
+        ("他是哪个单位的？", Turn("防汛讲座是谁讲的？", "罗以宁高级工程师。"), "罗以宁"),
+    ],
+)
+def test_a_follow_up_carries_over_what_it_leans_on(question: str, history: Turn, carried: str) -> None:
+    whole = understand(question, [history])
+    assert carried in whole.text and whole.rewritten == whole.text
+    assert understand(question).rewritten is None
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("夜校招收了多少学员", "how_many"), ("管网哪天完工", "when"), ("讲座是谁讲的", "who"), ("活动在哪儿办的", "where"),
+        ("为什么要倒计时", "why"), ("被烫伤了怎么办", "how"), ("有哪些要求", "list"), ("什么是烈度", "definition"),
+    ],
+)  # fmt: skip
+def test_what_a_question_wants_is_read_from_its_words(question: str, kind: str) -> None:
+    assert understand(question).kind == kind
