@@ -189,14 +189,15 @@ def standing(text: str) -> Byline | None:
 
 def closing(text: str) -> Byline | None:
     """A byline in brackets at the end of a paragraph, after its last sentence: ……作出贡献。(黄奕博)"""
-    folded = fold(text)
+    ahead = max(0, len(text) - 120)
+    folded = fold(text[ahead:])
     found = _BRACKETED.search(folded)
-    if not found or found.start() == 0:
+    if not found or ahead + found.start() == 0:
         return None
     before = folded[: found.start()].rstrip()
     inside = found[1].strip()
     if _FROM.match(inside):
-        return Byline(None, found.start())
+        return Byline(None, ahead + found.start())
     if _NO_NAME.match(inside):
         return None
     whole, role, _named = signed(inside)
@@ -205,12 +206,12 @@ def closing(text: str) -> Byline | None:
     ended = before[-1:] in tuple("。.!?…\"'》")
     if not ended and not role:
         return None
-    return Byline(_spaced(text[found.start(1) : found.end(1)]), found.start(), sure=True)
+    return Byline(_spaced(text[ahead + found.start(1) : ahead + found.end(1)]), ahead + found.start(), sure=True)
 
 
 def leading(text: str) -> tuple[bool, Byline | None]:
     """Whether a paragraph opens like a report (本报讯, 新华社……电), and the byline in brackets behind that."""
-    folded = fold(text)
+    folded = fold(text[:120])
     lead = _LEAD_WORDS.match(folded)
     if not lead:
         return False, None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from rag import settings as places
 from rag.errors import (
     EmptyLibrary,
-    Error,
     FileRefused,
     LibraryDamaged,
     LibraryNewer,
@@ -32,6 +30,7 @@ from rag.types import (
     Filter,
     Found,
     Hit,
+    Kept,
     LibraryState,
     Piece,
     Progress,
@@ -40,19 +39,18 @@ from rag.types import (
     Reply,
     Turn,
 )
+from rag.wiring import BUILTIN, last_reply, open_embedder, open_engine, timed
 from rag.words import say
 
 if TYPE_CHECKING:
     from rag.answering import Engine
-    from rag.answering.extractive import Extractive
     from rag.embedding import Embedder
     from rag.question import Question
     from rag.search.local import LocalSearch
-    from rag.store import Kept, Store
+    from rag.store import Store
 
 Watch = Callable[[Progress], None]
 ANY = Filter()
-BUILTIN = "builtin"
 LOOKED_AT = 12  # passages an answer is made from
 EMBEDDED_AT_ONCE = 256  # passages between two commits of vectors: what a kill can lose
 INDEXED_AT_ONCE = 4000  # passages between two commits of words, while small files come in
@@ -480,47 +478,6 @@ def reader(engine: str | None = None) -> Callable[[str, Sequence[str], Sequence[
 def read(question: str, passages: Sequence[str], *, history: Sequence[Turn] = (), engine: str | None = None) -> Reply:
     """An answer over the passages given, without a library; citations say which passage (from 0)."""
     return reader(engine)(question, passages, history)
-
-
-# ---------------------------------------------------------------- wiring
-
-
-def open_embedder(settings: Settings) -> Embedder:
-    from rag import embedding
-
-    return embedding.open_embedder(settings.embedding, settings.threads)
-
-
-def open_engine(name: str, settings: Settings, embedder: Embedder, has: Callable[[str], bool] | None) -> Engine:
-    """ "builtin", or the folder or hub id of a language model."""
-    from rag.answering.extractive import Extractive as Builtin
-
-    extractive: Extractive = Builtin(embedder, has)
-    if name == BUILTIN:
-        return extractive
-    from rag.answering.generative import Generative
-    from rag.models import open_model
-
-    return Generative(open_model(name, settings.threads), extractive, embedder)
-
-
-def timed(pieces: Iterator[Piece], started: float, searched: float) -> Iterator[Piece]:
-    """The pieces, the seconds of each step written into the reply."""
-    for piece in pieces:
-        if piece.reply is not None:
-            now = time.monotonic()
-            seconds = {"search": searched - started, "answer": now - searched, "total": now - started}
-            piece = replace(piece, reply=replace(piece.reply, seconds=seconds))
-        yield piece
-
-
-def last_reply(pieces: Iterator[Piece]) -> Reply:
-    reply: Reply | None = None
-    for piece in pieces:
-        reply = piece.reply or reply
-    if reply is None:
-        raise Error(detail="no reply")
-    return reply
 
 
 def _receipt(document: Document, status: Any, articles: int, passages: int, duplicates: int, started: float) -> Receipt:

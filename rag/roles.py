@@ -23,10 +23,13 @@ class Line:
     name: str = ""  # of a column
 
 
+_LOOKED_AT = 2000  # blocks by which a newspaper is known: a page has fewer than two hundred
+
+
 def is_page(blocks: Sequence[Block]) -> bool:
     """Whether blocks are a newspaper page (or several): it takes two of a paper's habits, or one of them twice."""
     leads = signs = heads = columns = 0
-    for block in blocks:
+    for block in blocks[:_LOOKED_AT]:
         text = block.text
         if bylines.leading(text)[0]:
             leads += 1

@@ -21,7 +21,7 @@ from rag import fetching
 from rag import tables as t
 from rag.errors import LibraryLocked, NoPermission
 from rag.search import Entry
-from rag.types import Article, Document, Filter, Hit, Passage
+from rag.types import Article, Document, Filter, Hit, Kept, Passage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,26 +51,6 @@ class Gone:
     articles: int = 0  # 0: the name is unknown, nothing was removed
     passages: tuple[int, ...] = ()  # ids that went
     probes: tuple[str, ...] = ()  # up to three texts that went, to ask the indexes for
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A document in the library, as `rag list` shows it."""
-
-    document_id: int
-    source: str
-    format: str
-    sha256: str
-    encoding: str | None
-    pages: int
-    ocr_pages: int
-    characters: int
-    garbled: float
-    added_at: str  # ISO, UTC
-    losses: tuple[str, ...]
-    splitter: str
-    articles: int
-    passages: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,29 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A document in the library, as `rag list` shows it."""
+
+    document_id: int
+    source: str
+    format: str
+    sha256: str
+    encoding: str | None
+    pages: int
+    ocr_pages: int
+    characters: int
+    garbled: float
+    added_at: str  # ISO, UTC
+    losses: tuple[str, ...]
+    splitter: str
+    articles: int
+    passages: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """What became of one name given to `remove`; `left` counts what search still finds of it: 0."""
 

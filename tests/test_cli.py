@@ -136,6 +136,8 @@ def test_export_lists_and_searches_agree(filled: str, capsys: pytest.CaptureFixt
     assert set(article) == {"article_id", "source", "title", "author", "date", "page", "column", "text"}
     assert run(["list", "--json", "--library", filled]) == 0
     assert lines(capsys)[0]["article_id"] == article["article_id"]
+    assert run(["list", "--documents", "--json", "--library", filled]) == 0
+    assert lines(capsys)[0]["source"] == "page.txt"
     assert run(["search", "夜校有哪些课", "--json", "--library", filled]) == 0
     hit = lines(capsys)[0]["hits"][0]  # type: ignore[index]
     assert str(article["text"])[hit["start"] : hit["end"]] == hit["text"] and set(hit["why"]) == {

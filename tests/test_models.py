@@ -180,7 +180,7 @@ def test_a_model_that_is_not_here_is_refused_and_not_fetched(
 @pytest.mark.models
 def test_without_torch_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ModelsNotInstalled, match=r"pip install 'rag\[models\]'"):
+    with pytest.raises(ModelsNotInstalled, match=r"make setup"):
         open_model(str(tmp_path))
 
 

@@ -34,6 +34,7 @@ LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
 FORMLESS = 0.6
+FOREIGN = 0.85  # a sentence of another article explains too where it is this near to the best
 ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
 
 _STEP = re.compile(
@@ -182,7 +183,8 @@ class Extractive:
             take(i)
         bar = max(SURE_ENOUGH, 0.4 * float(chances[best]))
         for i in np.argsort(-chances).tolist():
-            if chances[i] >= bar and (candidates[i].stretch == home or chances[i] >= 0.75 * chances[best]):
+            elsewhere = candidates[i].stretch != home
+            if chances[i] >= bar and not (elsewhere and (candidates[i].header or chances[i] < FOREIGN * chances[best])):
                 take(int(i))
         for i in sorted(chosen):  # 口诀是这样的：… what a colon announces belongs to it
             for j in range(i + 1, min(i + 6, len(candidates))):

@@ -21,7 +21,7 @@ from rag.weights import shipped
 if TYPE_CHECKING:
     from rag.embedding import Embedder
 
-EMBEDDED = 16  # sentences compared by meaning, the best by their words; each costs 4 to 8 ms
+EMBEDDED = 10  # sentences compared by meaning, the best by their words; each costs about 15 ms
 
 
 class Selector:

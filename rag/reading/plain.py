@@ -285,10 +285,10 @@ def _with_lists_joined(blocks: list[Block]) -> list[Block]:
 
 def _words(line: str) -> str:
     """The words of a line of Markdown, without its marks."""
-    line = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", line)
-    line = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", line)
-    line = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", line)
-    line = re.sub(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])", r"\1", line)
-    line = re.sub(r"`([^`]+)`", r"\1", line)
-    line = re.sub(r"</?(?:br|p|b|i|em|strong|u|span|font|center|div|sup|sub)\b[^>]*>", "", line)
+    line = re.sub(r"!\[([^\[\]]{0,300})\]\([^()]{0,2000}\)", r"\1", line)
+    line = re.sub(r"\[([^\[\]]{1,300})\]\([^()]{0,2000}\)", r"\1", line)
+    line = re.sub(r"(\*\*|__)(?=\S)(.{1,2000}?)(?<=\S)\1", r"\2", line)
+    line = re.sub(r"(?<![\w*])\*(?=\S)([^*]{1,2000}?)(?<=\S)\*(?![\w*])", r"\1", line)
+    line = re.sub(r"`([^`]{1,2000})`", r"\1", line)
+    line = re.sub(r"</?(?:br|p|b|i|em|strong|u|span|font|center|div|sup|sub)\b[^<>]{0,500}>", "", line)
     return re.sub(r"\\([\\`*_{}\[\]()#+.!|-])", r"\1", line).strip()

@@ -133,7 +133,7 @@ class _opened:
             sample = self.file.read(_SAMPLE)
             if len(sample) == _SAMPLE and b"\n" in sample:
                 sample = sample[: sample.rindex(b"\n") + 1]
-            codec, mark = encodings.detect_by_lines(sample)
+            codec, mark = _codec(sample)
             self.file.seek(0)
         except BaseException:
             self.file.close()
@@ -142,6 +142,16 @@ class _opened:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
+
+
+def _codec(sample: bytes) -> tuple[str, int]:
+    """The encoding of a file by its first bytes, which may end within a character. Errors: Unreadable."""
+    for less in range(4 if len(sample) == _SAMPLE else 0):
+        try:
+            return encodings.detect_by_lines(sample[: len(sample) - less])
+        except Unreadable:
+            continue
+    return encodings.detect_by_lines(sample)
 
 
 def _lines(file: BinaryIO, codec: str, mark: int, digest: Any, losses: _Losses) -> Iterator[tuple[int, str]]:

@@ -204,19 +204,16 @@ def _title(root: Any, meta: dict[str, str]) -> str | None:
 def _main(body: Any) -> Any:
     """The element that holds the page's text: <article>, <main>, or the smallest one with most of the text outside links."""
     for element in [e for e in body.iter() if isinstance(e.tag, str)]:
-        label = f"{element.get('class') or ''} {element.get('id') or ''}"
         gone = (
             element.tag in _DROPPED
             or element.get("hidden") is not None
             or re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", element.get("style") or "")
         )
-        side = (
-            element is not body
-            and _SIDE.search(label)
-            and element.tag not in ("article", "main", "body")
-            and _prose(element) < 400
-        )
-        if (gone or side) and element.getparent() is not None and element is not body:
+        if gone and element is not body and element.getparent() is not None:
+            element.drop_tree()
+    sides = [e for e in body.iter() if isinstance(e.tag, str) and e is not body and _beside(e)]
+    if sum(map(_prose, sides)) < 0.8 * _prose(body):  # else its author named the text so
+        for element in sides:
             element.drop_tree()
     whole = _prose(body)
     for tag in ("article", "main"):
@@ -234,6 +231,13 @@ def _main(body: Any) -> Any:
         ):
             return best
         best = inner
+
+
+def _beside(element: Any) -> bool:
+    """Whether an element is named after what stands beside a text, and is short."""
+    if element.tag in ("article", "main"):
+        return False
+    return bool(_SIDE.search(f"{element.get('class') or ''} {element.get('id') or ''}")) and _prose(element) < 400
 
 
 def _prose(element: Any) -> int:

@@ -1,0 +1,57 @@
+"""Settings come in, models opened and joined go out; the pieces of an answer, timed. A side room of `library.py`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rag.errors import Error
+from rag.settings import Settings
+from rag.types import Piece, Reply
+
+if TYPE_CHECKING:
+    from rag.answering import Engine
+    from rag.answering.extractive import Extractive
+    from rag.embedding import Embedder
+
+BUILTIN = "builtin"
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    from rag import embedding
+
+    return embedding.open_embedder(settings.embedding, settings.threads)
+
+
+def open_engine(name: str, settings: Settings, embedder: Embedder, has: Callable[[str], bool] | None) -> Engine:
+    """ "builtin", or the folder or hub id of a language model."""
+    from rag.answering.extractive import Extractive as Builtin
+
+    extractive: Extractive = Builtin(embedder, has)
+    if name == BUILTIN:
+        return extractive
+    from rag.answering.generative import Generative
+    from rag.models import open_model
+
+    return Generative(open_model(name, settings.threads), extractive, embedder)
+
+
+def timed(pieces: Iterator[Piece], started: float, searched: float) -> Iterator[Piece]:
+    """The pieces, the seconds of each step written into the reply."""
+    for piece in pieces:
+        if piece.reply is not None:
+            now = time.monotonic()
+            seconds = {"search": searched - started, "answer": now - searched, "total": now - started}
+            piece = replace(piece, reply=replace(piece.reply, seconds=seconds))
+        yield piece
+
+
+def last_reply(pieces: Iterator[Piece]) -> Reply:
+    reply: Reply | None = None
+    for piece in pieces:
+        reply = piece.reply or reply
+    if reply is None:
+        raise Error(detail="no reply")
+    return reply
