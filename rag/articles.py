@@ -103,16 +103,16 @@ def _page(document: Document) -> tuple[list[_Draft], list[str]]:
     drafts = []
     for story in found:
         captions = [("text", c) for c in story.captions if len(c) >= _LEAST_CAPTION]
+        column = story.column or story.issue.section
         drafts.append(
-            _Draft(
-                story.title,
-                story.parts + captions,
-                story.author,
-                story.issue.date,
-                story.issue.page,
-                story.column or story.issue.section,
-            )
+            _Draft(story.title, story.parts + captions, story.author, story.issue.date, story.issue.page, column)
         )
+    if len(drafts) == 1:  # one report saved from the web, or typed: what the file says of itself holds for it
+        only = drafts[0]
+        only.title = only.title or document.title or name
+        only.author, only.column = only.author or document.author, only.column or document.column
+    elif drafts and document.title and not drafts[0].title:
+        drafts[0].title = document.title
     return drafts, aside
 
 

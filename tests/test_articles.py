@@ -510,6 +510,14 @@ def test_rows_are_articles_as_they_are() -> None:
     assert (second.source, second.title) == ("a2", "")
 
 
+def test_a_single_report_takes_its_title_from_the_file_that_knows_it() -> None:
+    report = "本报讯 近日，桂园社区卫生服务站装上了口腔综合治疗台。\n\n洗牙收费86元。（松山市卫健委 郝敏）"
+    [article] = cut(from_text(f"---\ntitle: 家门口看牙\ncolumn: 社区\n---\n\n{report}", "a1.md", "md"))
+    assert (article.title, article.author, article.column) == ("家门口看牙", "松山市卫健委 郝敏", "社区")
+    [article] = cut(from_text(report, "夹/家门口看牙.txt", "txt"))
+    assert article.title == "家门口看牙"
+
+
 # ---------------------------------------------------------------- laws
 
 
