@@ -1,0 +1,115 @@
+"""What is asked is understood: its kind, what it must not ignore, and what a follow-up leaves unsaid."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.errors import EmptyQuestion, QuestionTooLong
+from rag.question import understand
+from rag.settings import MAX_QUESTION
+from rag.types import Turn
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "？！。", "\u202e\u200b"])
+def test_a_question_without_words_is_named_as_such(typed: str) -> None:
+    with pytest.raises(EmptyQuestion):
+        understand(typed)
+
+
+def test_a_pasted_page_is_too_long() -> None:
+    with pytest.raises(QuestionTooLong) as caught:
+        understand("问" * (MAX_QUESTION + 1))
+    assert caught.value.fields["length"] == MAX_QUESTION + 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "short"),
+    [
+        ("梅溪县种了多少亩油茶？", "how_many", True),
+        ("油茶节是哪天开幕的", "when", True),
+        ("负责育种的教授是谁", "who", True),
+        ("比赛在哪个体育馆办的", "where", True),
+        ("什么是堆肥", "definition", True),
+        ("柑橘为啥会裂果", "why", False),
+        ("被毒蛇咬了怎么办", "how", False),
+        ("堆肥有哪些好处", "list", False),
+        ("红壤和黄壤有什么区别", "compare", False),
+        ("鸡蛋能不能和豆浆一起吃", "yes_no", False),
+    ],
+)
+def test_the_kind_of_a_question(typed: str, kind: str, short: bool) -> None:
+    asked = understand(typed)
+    assert (asked.kind, asked.wants_short) == (kind, short)
+
+
+def test_invisible_marks_go_and_the_script_stays() -> None:
+    asked = understand("油茶\u202e節\x00是\u200b哪天？")
+    assert "\u202e" not in asked.text
+    assert "\x00" not in asked.text
+    assert "節" in asked.text
+    assert asked.rewritten is None
+
+
+def test_traditional_and_wide_words_weigh_as_the_plain_ones() -> None:
+    assert dict(understand("ＡＩ課程的講師").terms).keys() == dict(understand("AI课程的讲师").terms).keys()
+
+
+@pytest.mark.parametrize(
+    ("typed", "must"),
+    [
+        ("《梅溪志》写了什么", "梅溪志"),
+        ("“绿盾”行动查了几家厂", "绿盾"),
+        ("XZ-17号菌株是谁分离的", "xz-17"),
+        ("2019年的产量是多少", "2019"),
+        ("钱怀玉教授研究什么", "钱怀玉"),
+        ("投入1000亿元做什么", "1000亿元"),
+    ],
+)
+def test_names_codes_figures_and_titles_must_not_be_ignored(typed: str, must: str) -> None:
+    assert must in understand(typed).must
+
+
+FESTIVAL = (Turn("梅溪县的油茶节是谁主持的？", "钱怀玉教授。"),)
+AREA = (Turn("梅溪县2023年的油茶种植面积是多少？", "3.2万亩。"),)
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "holds"),
+    [
+        (FESTIVAL, "他是哪所大学的？", ["钱怀玉", "大学"]),
+        (FESTIVAL, "在哪里办的？", ["油茶节", "哪里"]),
+        (AREA, "那总产量呢？", ["梅溪县", "2023年", "总产量"]),
+        (AREA, "那云岭县呢？", ["云岭县", "油茶种植面积"]),
+    ],
+)
+def test_a_follow_up_is_made_whole_and_shown(before: tuple[Turn, ...], typed: str, holds: list[str]) -> None:
+    asked = understand(typed, before)
+    assert asked.rewritten == asked.text
+    assert all(word in asked.text for word in holds), asked.text
+
+
+def test_what_is_swapped_out_does_not_come_along() -> None:
+    assert "梅溪县" not in understand("那云岭县呢？", AREA).text
+
+
+def test_words_carried_over_weigh_less_than_those_asked_now() -> None:
+    weights = dict(understand("那总产量呢？", AREA).terms)
+    assert weights["梅溪县"] < 1.0
+
+
+@pytest.mark.parametrize("typed", ["云岭县有几座水库？", "被毒蛇咬了应该怎么急救处理？", "《梅溪志》是谁编的"])
+def test_a_change_of_topic_is_left_alone(typed: str) -> None:
+    assert understand(typed, FESTIVAL).rewritten is None
+
+
+@given(st.text(max_size=60), st.text(max_size=40))
+def test_no_question_breaks_it(typed: str, before: str) -> None:
+    try:
+        asked = understand(typed, (Turn(before, before),))
+    except EmptyQuestion:
+        return
+    assert asked.asked == typed
+    assert asked.terms == tuple(dict(asked.terms).items())
+    assert all(0 <= weight <= 1 for _, weight in asked.terms)
