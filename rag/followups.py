@@ -100,21 +100,11 @@ def _leans(core: str, before: str, answer: str) -> bool:
 
 def _pronoun(core: str) -> re.Match[str] | None:
     for match in _PRONOUN.finditer(core):
-        # 那位 and 这家 before an asking word of their own sentence: 哪位 misspelt, 这家医院的…
-        if core[max(0, match.start() - 1) : match.start()] in (
-            "其",
-            "因",
-            "如",
-            "从",
-            "至",
-            "自",
-            "由",
-            "到",
-            "及",
-            "彼",
-            "应",
-            "本",
-        ) and match[0] in ("此", "他", "其", "它", "该"):
+        # 应该, 其他, 因此, 本该: one word, not a pronoun
+        if (
+            core[max(0, match.start() - 1) : match.start()] in tuple("其因如从至自由到及彼应本理")
+            and match[0][0] in "此他其它该"
+        ):
             continue
         return match
     return None

@@ -129,3 +129,12 @@ def test_a_follow_up_carries_over_what_it_leans_on(question: str, history: Turn,
 )  # fmt: skip
 def test_what_a_question_wants_is_read_from_its_words(question: str, kind: str) -> None:
     assert understand(question).kind == kind
+
+
+def test_a_figure_that_no_sentence_gives_is_refused() -> None:
+    assert asked("夜校的预算是多少万元？", NIGHT).refused
+
+
+def test_a_figure_of_another_year_is_not_given_for_the_year_asked() -> None:
+    assert asked("青溪县科协2023年的夜校首期招收了多少学员？", NIGHT).refused
+    assert "126人" in asked("青溪县科协2025年的夜校首期招收了多少学员？", NIGHT).answer

@@ -33,7 +33,9 @@ FACT, EXPLANATION = 120, 560  # characters of an answer at most
 LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around the answer
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
-FORMLESS = 0.6
+SUITS = 0.5  # how well a span's form must suit what is asked for
+FORMLESS = 0.5
+OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
 FOREIGN = 0.85  # a sentence of another article explains too where it is this near to the best
 ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
 
@@ -77,8 +79,13 @@ class Extractive:
         chances, judged = self._select(question, candidates)
         if not len(chances) or float(chances.max()) < SURE_ENOUGH:
             return refuse(question, "no_evidence", hits=hits, confidence=float(chances.max(initial=0.0)))
-        if question.kind in ("how_many", "when"):  # a sentence without a figure or a date can't be what is asked for
-            chances = np.where([f is not None for f in judged.spans], chances, FORMLESS * chances)
+        if question.kind in ("how_many", "when"):  # a sentence without such a figure or date can't be what is asked for
+            want = spans.need(question)
+            suited = [any(f.fit >= SUITS for f in spans.offers(want, shown(c))) for c in candidates]
+            chances = np.where(suited, chances, FORMLESS * chances)
+        chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
+        if float(chances.max()) < SURE_ENOUGH:
+            return refuse(question, "no_evidence", hits=hits, confidence=float(chances.max()))
         best = int(chances.argmax())
         clash = self._clash(candidates, best)
         if clash:
@@ -263,6 +270,25 @@ def same(a: str, b: str) -> bool:
 def corrects(candidate: Candidate) -> bool:
     """A sentence of a 更正 that says what was wrong."""
     return "更正" in candidate.hit.title + candidate.hit.heading and bool(_CORRECTION.search(candidate.text))
+
+
+_YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
+
+
+def other_year(question: Question, candidates: Sequence[Candidate]) -> list[bool]:
+    """Whether the article of each candidate names years (or has one for its date), and not the year of the question."""
+    asked = {y for m in question.must for y in _YEAR.findall(m)}
+    if not asked:
+        return [False] * len(candidates)
+    told: dict[str, set[str]] = {}
+    for c in candidates:
+        read = f"{c.hit.title} {c.hit.heading} {c.hit.text} {c.hit.date or ''}"
+        told.setdefault(c.hit.article_id or str(c.hit.passage_id), set()).update(_YEAR.findall(t.fold(read)))
+    years = [told[c.hit.article_id or str(c.hit.passage_id)] for c in candidates]
+    return [
+        bool(y) and not y & asked and not re.search("[去前上]年|同期", c.text)
+        for c, y in zip(candidates, years, strict=True)
+    ]
 
 
 def figures(text: str) -> set[str]:
