@@ -47,6 +47,7 @@ def faults(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
     if found:
         return found
     d, a, p, v, r = t.documents.c, t.articles.c, t.passages.c, t.vectors.c, t.removals.c
+    w, there = t.twins.c, sa.select(a.id)
     articles, passages = sa.func.count(a.id.distinct()), sa.func.count(p.id)
     counted = (
         sa.select(d.source)
@@ -60,6 +61,7 @@ def faults(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
         ("passage_without_article", sa.select(p.id).where(p.article.not_in(sa.select(a.id)))),
         ("vector_without_passage", sa.select(v.passage).where(v.passage.not_in(sa.select(p.id)))),
         ("vector_without_model", sa.select(v.passage).where(v.model.not_in(sa.select(t.models.c.id)))),
+        ("reprint_without_article", sa.select(w.article).where(sa.or_(w.article.not_in(there), w.twin.not_in(there)))),
         ("removed_and_there", sa.select(r.passage).where(r.passage.in_(sa.select(p.id)))),
         (
             "span",

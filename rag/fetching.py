@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from rag import tables as t
 from rag.search import period
-from rag.types import Article, Filter, Hit, Section
+from rag.types import Article, Filter, Hit, Kept, Section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +81,25 @@ def article(r: Any) -> Article:
         r.page,
         r.rubric,
         tuple(Section(*s) for s in json.loads(r.sections)),
+    )
+
+
+def kept(r: Any) -> Kept:
+    return Kept(
+        r.id,
+        r.source,
+        r.format,
+        r.sha256,
+        r.encoding,
+        r.pages,
+        r.ocr_pages,
+        r.characters,
+        r.garbled,
+        r.added_at,
+        tuple(json.loads(r.losses)),
+        r.splitter,
+        r.articles,
+        r.passages,
     )
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from rag import settings as places
 from rag.errors import (
@@ -39,7 +39,7 @@ from rag.types import (
     Reply,
     Turn,
 )
-from rag.wiring import BUILTIN, last_reply, open_embedder, open_engine, timed
+from rag.wiring import BUILTIN, last_reply, open_embedder, open_engine, receipt, timed
 from rag.words import say
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ class Library:
             for number, (path, source) in enumerate(files):
                 tell(Progress("reading", number, len(files), source))
                 for document in read_all(path, source):
-                    receipt = self._put(document, source)
-                    receipts.append(receipt)
-                    waiting += receipt.passages if receipt.status in ("added", "replaced") else 0
+                    told = self._put(document, source)
+                    receipts.append(told)
+                    waiting += told.passages if told.status in ("added", "replaced") else 0
                 if waiting >= INDEXED_AT_ONCE:
                     self._catch_up(tell)
                     waiting = 0
@@ -183,25 +183,17 @@ class Library:
         if self._store.unchanged(document.source, document.sha256, VERSION):
             kept = self._store.document(document.source)
             articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
-            return _receipt(document, "unchanged", articles, passages, 0, started)
+            return receipt(document, "unchanged", started, articles, passages)
         same = [s for s in self._store.same_bytes(document.sha256) if s != document.source]
         articles_ = cut(document)
         if not articles_:
-            return Receipt(
-                document.source,
-                "refused",
-                say("library.no_article"),
-                document.encoding,
-                document.pages,
-                document.ocr_pages,
-                document.characters,
-                seconds=time.monotonic() - started,
-            )
+            return receipt(document, "refused", started, reason=say("library.no_article"))
         try:
             put = self._store.put(document, ((a, split(a)) for a in articles_), splitter=VERSION)
         except FileRefused as refusal:
             return self._put(refusal, source)
-        return _receipt(document, put.status, put.articles, put.passages, put.articles if same else 0, started)
+        known = put.articles if same else put.reprints
+        return receipt(document, put.status, started, put.articles, put.passages, known)
 
     def _catch_up(self, tell: Watch) -> None:
         self._index().catch_up(lambda done, total: tell(Progress("words", done, total)))
@@ -291,6 +283,11 @@ class Library:
         if article is None:
             raise UnknownName(name=article_id)
         return article
+
+    def reprints(self, article_id: str) -> list[Article]:
+        """The articles that say the same as this one (同文另见), in the order in which they came."""
+        others = self._store.reprints([article_id]).get(article_id, ())
+        return [article for one in others if (article := self._store.article(one))]
 
     def newest(self, n: int = 3) -> list[Article]:
         """The articles that came last, newest first."""
@@ -478,20 +475,3 @@ def reader(engine: str | None = None) -> Callable[[str, Sequence[str], Sequence[
 def read(question: str, passages: Sequence[str], *, history: Sequence[Turn] = (), engine: str | None = None) -> Reply:
     """An answer over the passages given, without a library; citations say which passage (from 0)."""
     return reader(engine)(question, passages, history)
-
-
-def _receipt(document: Document, status: Any, articles: int, passages: int, duplicates: int, started: float) -> Receipt:
-    return Receipt(
-        document.source,
-        status,
-        "；".join(document.losses) or None,
-        document.encoding,
-        document.pages,
-        document.ocr_pages,
-        document.characters,
-        articles,
-        passages,
-        round(document.garbled, 4),
-        duplicates,
-        round(time.monotonic() - started, 4),
-    )

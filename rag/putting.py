@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from rag import reprints
 from rag import tables as t
 from rag.errors import FileRefused
 from rag.search import days
@@ -71,6 +72,7 @@ def put(
         writer.passages,
         range(writer.first, writer.next_passage),
         tuple(removed),
+        reprints.earlier(c, number),
     )
 
 
@@ -181,6 +183,7 @@ class _Writer:
                 self.next_passage += 1
             self.next_article += 1
         self.c.execute(sa.insert(t.articles), rows)
+        reprints.note(self.c, [(n, a.text) for n, (a, *_) in enumerate(fresh, self.next_article - len(fresh))])
         if spans:
             self.c.execute(sa.insert(t.passages), spans)
 
@@ -287,6 +290,7 @@ def delete_articles(c: sa.Connection, rows: Sequence[int], change: int) -> list[
             c.execute(sa.insert(t.removals), [{"passage": i, "change": change} for i in part])
             c.execute(sa.delete(t.vectors).where(v.passage.in_(part)))
         c.execute(sa.delete(t.passages).where(p.article.in_(some)))
+        reprints.forget(c, some)
         c.execute(sa.delete(t.articles).where(a.id.in_(some)))
         went += ids
     return went

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rag import settings
 from rag.embedding import Embedder
 from rag.ranking import Candidate, Ranker
+from rag.reprints import within
 from rag.text import fold, tokens
 from rag.types import Filter, Hit, Why
 
@@ -48,7 +49,7 @@ def retrieve(
     unknown = [i for i in found if i not in by_meaning]
     cosines = by_meaning | {i: float(v @ vector) for i, v in index.vectors(unknown).items()}
     hits = store.hits(found)
-    return in_order(question, [hits[i] for i in found if i in hits], by_words, cosines)[:k]
+    return one_of_each(in_order(question, [hits[i] for i in found if i in hits], by_words, cosines), store)[:k]
 
 
 def rank(question: Question, hits: Sequence[Hit], embedder: Embedder) -> list[Hit]:
@@ -101,6 +102,29 @@ def spread(hits: Sequence[Hit]) -> list[Hit]:
         seen[hit.article_id] += 1
         (first if not hit.article_id or seen[hit.article_id] <= OF_ONE else rest).append(hit)
     return first + rest
+
+
+def one_of_each(hits: Sequence[Hit], store: Store) -> list[Hit]:
+    """Of articles that are reprints of each other the one that is found first, naming the others; of those only
+    passages that say more than it does."""
+    reprints = store.reprints({h.article_id for h in hits})
+    if not reprints:
+        return list(hits)
+    stands_for: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    kept = []
+    for hit in hits:
+        first = stands_for.setdefault(hit.article_id, hit.article_id)
+        for other in reprints.get(hit.article_id, ()):
+            stands_for.setdefault(other, first)
+        if first != hit.article_id:
+            if first not in texts:
+                article = store.article(first)
+                texts[first] = article.text if article else ""
+            if within(hit.text, texts[first]):
+                continue
+        kept.append(replace(hit, also=reprints.get(hit.article_id, ())))
+    return kept
 
 
 def bm25(asked: Sequence[str], texts: Sequence[Sequence[str]], k1: float = 1.2, b: float = 0.75) -> NDArray[np.float64]:

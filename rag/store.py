@@ -41,6 +41,7 @@ class Put:
     passages: int = 0  # in the document now
     new: range = range(0)  # ids of the passages that came with it, in order
     removed: tuple[int, ...] = ()  # ids of the passages that went
+    reprints: int = 0  # articles in the document now that are reprints of others which came before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ class Store:
         engine, readonly = t.connect(folder, create=create, readonly=readonly)
         with engine.connect() as c:
             own = c.execute(sa.select(t.settings.c.value).where(t.settings.c.name == "library")).scalar_one()
-        return cls(folder, engine, json.loads(own), readonly)
+        store = cls(folder, engine, json.loads(own), readonly)
+        store._know_reprints()
+        return store
 
     def close(self) -> None:
         self._engine.dispose()
@@ -125,6 +128,19 @@ class Store:
         """One change: all of it or nothing."""
         with self.writing(), self._engine.connect().execution_options(writes=True) as c, c.begin():
             yield c
+
+    def _know_reprints(self) -> None:
+        """Compares all articles in a library of an older version, or by older rules; left to another that writes."""
+        from rag import reprints
+
+        if self.readonly or self.recipe().get("reprints") == reprints.rules():
+            return
+        try:
+            with self.writing(wait=0), self.transaction() as c:
+                reprints.compare_all(c)
+                _keep(c, {"reprints": reprints.rules()})
+        except LibraryLocked:
+            return
 
     def unchanged(self, source: str, sha256: str, splitter: str) -> bool:
         """A document of that name, with these bytes, cut by this version of the splitter, is there: nothing to do."""
@@ -197,7 +213,7 @@ class Store:
         """In the order in which they came."""
         with self._engine.connect() as c:
             query = sa.select(t.documents).order_by(t.documents.c.id).offset(offset).limit(limit)
-            return [_kept(row) for row in c.execute(query)]
+            return [fetching.kept(row) for row in c.execute(query)]
 
     def document(self, name: str) -> Kept | None:
         """By its source or its id."""
@@ -206,7 +222,7 @@ class Store:
             row = c.execute(sa.select(t.documents).where(d.source == name)).first()
             if row is None and name.isdecimal() and len(name) < 19:
                 row = c.execute(sa.select(t.documents).where(d.id == int(name))).first()
-            return _kept(row) if row else None
+            return fetching.kept(row) if row else None
 
     def article(self, article_id: str) -> Article | None:
         with self._engine.connect() as c:
@@ -268,6 +284,13 @@ class Store:
         query = sa.select(p.id).join(t.articles, a.id == p.article).where(a.article_id == article_id)
         with self._engine.connect() as c:
             return list(fetching.hits(c, list(c.execute(query.order_by(p.start_at, p.id)).scalars())).values())
+
+    def reprints(self, article_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """For each of these articles that was printed again: the ids of the others, in the order in which they came."""
+        from rag import reprints
+
+        with self._engine.connect() as c:
+            return reprints.clusters(c, article_ids)
 
     def hits(self, passage_ids: Sequence[int]) -> dict[int, Hit]:
         """The passages that are still there, in the order given; score 0; text cut from their articles."""
@@ -437,9 +460,7 @@ class Store:
         if not new:
             return
         with self.transaction() as c:
-            c.execute(sa.delete(t.settings).where(t.settings.c.name.in_(new)))
-            rows = [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in new.items()]
-            c.execute(sa.insert(t.settings), rows)
+            _keep(c, new)
 
     # ---------------------------------------------------------------- whole
 
@@ -469,20 +490,7 @@ def restore(file: Path, folder: Path) -> None:
     put_back(Path(file), Path(folder))
 
 
-def _kept(r: Any) -> Kept:
-    return Kept(
-        r.id,
-        r.source,
-        r.format,
-        r.sha256,
-        r.encoding,
-        r.pages,
-        r.ocr_pages,
-        r.characters,
-        r.garbled,
-        r.added_at,
-        tuple(json.loads(r.losses)),
-        r.splitter,
-        r.articles,
-        r.passages,
-    )
+def _keep(c: sa.Connection, values: dict[str, Any]) -> None:
+    c.execute(sa.delete(t.settings).where(t.settings.c.name.in_(values)))
+    rows = [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in values.items()]
+    c.execute(sa.insert(t.settings), rows)

@@ -21,7 +21,7 @@ from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, No
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0001"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0002"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -128,6 +128,22 @@ vectors = Table(
     Column("change", BigInteger, nullable=False),
     Column("vector", LargeBinary, nullable=False),  # float16, little-endian
     Index("vectors_of_model", "model", "change", "passage"),
+)
+
+bands = Table(  # what an article is found alike by, see `rag.reprints`
+    "bands",
+    metadata,
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Column("article", _Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+twins = Table(  # reprints, each pair both ways round
+    "twins",
+    metadata,
+    Column("article", _Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False),
+    Column("twin", _Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 

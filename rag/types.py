@@ -121,7 +121,7 @@ class Receipt:
     articles: int = 0
     passages: int = 0
     garbled: float = 0.0
-    duplicates: int = 0
+    duplicates: int = 0  # of its articles those that the library had already, as reprints
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -268,10 +268,11 @@ class Hit:
     page: str | None = None
     column: str | None = None
     heading: str = ""
+    also: tuple[str, ...] = ()  # ids of articles that say the same, for which this one stands
 
     def to_json(self) -> dict[str, Any]:
         names = ("article_id", "source", "title", "author", "date", "page", "column", "start", "end", "text", "score")
-        return {**{name: getattr(self, name) for name in names}, "why": asdict(self.why)}
+        return {**{name: getattr(self, name) for name in names}, "why": asdict(self.why), "also": list(self.also)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +319,7 @@ class Citation:
     column: str | None = None
     source: str = ""
     passage: int | None = None  # for `read` over given passages: which of them, from 0
+    also: tuple[str, ...] = ()  # ids of articles that say the same: 同文另见
 
     def to_json(self) -> dict[str, Any]:
         if self.passage is not None:
@@ -336,7 +338,7 @@ class Citation:
             "end",
             "verified",
         )
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "also": list(self.also)}
 
 
 @dataclass(frozen=True, slots=True)

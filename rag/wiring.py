@@ -1,4 +1,7 @@
-"""Settings come in, models opened and joined go out; the pieces of an answer, timed. A side room of `library.py`."""
+"""Settings come in, models opened and joined go out; receipts and the pieces of an answer, timed.
+
+A side room of `library.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import Error
 from rag.settings import Settings
-from rag.types import Piece, Reply
+from rag.types import Document, Piece, Receipt, Reply, Status
 
 if TYPE_CHECKING:
     from rag.answering import Engine
@@ -55,3 +58,28 @@ def last_reply(pieces: Iterator[Piece]) -> Reply:
     if reply is None:
         raise Error(detail="no reply")
     return reply
+
+
+def receipt(
+    document: Document,
+    status: Status,
+    started: float,
+    articles: int = 0,
+    passages: int = 0,
+    duplicates: int = 0,
+    reason: str | None = None,
+) -> Receipt:
+    return Receipt(
+        document.source,
+        status,
+        reason or "；".join(document.losses) or None,
+        document.encoding,
+        document.pages,
+        document.ocr_pages,
+        document.characters,
+        articles,
+        passages,
+        round(document.garbled, 4),
+        duplicates,
+        round(time.monotonic() - started, 4),
+    )

@@ -116,7 +116,7 @@ def each_evil_part() -> Iterator[tuple[str, str]]:
     state = LibraryState(3, 2, 9, 1, EVIL, (EVIL,), (EVIL,), EVIL)
     said = {"key": "abcdef", "at": EVIL, "exchanges": [Exchange(EVIL, ANSWER).to_json()]}
     kept = Kept.from_json({"conversations": [said]})
-    yield "panel", sources.panel(say, article, EVIL, (2, 30), place)
+    yield "panel", sources.panel(say, article, EVIL, (2, 30), place, [article])
     yield "missing", sources.missing(say, EVIL, EVIL, place)
     yield "header", pages.header(say, "zh-CN", {"copied": EVIL})
     yield "greeting", pages.greeting(say, state, [(EVIL, EVIL)], [article])
@@ -289,6 +289,15 @@ def test_a_long_article_is_folded_around_the_quoted_words() -> None:
     assert read.inside("mark") == QUOTE
 
 
+def test_a_panel_names_where_the_same_text_also_stands() -> None:
+    other = replace(ARTICLE, article_id="a9", source="晚报.txt", title="气象站落成")
+    read = Read(sources.panel(say, ARTICLE, "", None, None, [other]))
+    (link,) = [a for tag, a in read.tags if "do-article" in str(a.get("class"))]
+    assert link["data-article"] == "a9"
+    assert "同文另见《气象站落成》" in read.inside("div.meta")
+    assert "同文另见" not in Read(sources.panel(say, ARTICLE, "")).inside("div.meta")
+
+
 def test_a_clipping_names_paper_day_and_page() -> None:
     read = Read(sources.panel(say, ARTICLE, "李明. 气象站建成[N].", (AT, AT + 3), sources.Place(1, 1, 2, "", "c-1002")))
     assert read.inside("div.np") == "青岭日报2025年3月5日 星期三 · 第 3 版"
@@ -380,6 +389,7 @@ def scripted(ask: Any = None, article: Article | None = ARTICLE) -> Any:
     return SimpleNamespace(
         ask=ask or (lambda question, **more: iter([Piece("done", ANSWER.answer, 1, replace(ANSWER, hits=(HIT,)))])),
         article=open_article, reference=lambda i: f"{open_article(i).title}[N].",
+        reprints=lambda i: [],
         articles=lambda only=None, **more: [article], state=lambda: LibraryState(1, 1, 3, 3, None),
         settings=SimpleNamespace(engine=None, language="zh"),
     )  # fmt: skip

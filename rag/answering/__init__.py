@@ -174,6 +174,7 @@ def _citation(n: int, evidence: Evidence, verified: bool) -> Citation:
         column=hit.column,
         source=hit.source,
         passage=None if hit.article_id else hit.passage_id,
+        also=hit.also,
     )
 
 

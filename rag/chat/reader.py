@@ -221,12 +221,13 @@ class Reader:
         try:
             article = self.library.article(article_id)
             reference = self.library.reference(article_id)
+            reprints = self.library.reprints(article_id)
         except errors.UnknownName:
             return sources.missing(self.say, title, quote, place)
         if span is not None and quote and article.text[span[0] : span[1]] != quote:
             start = article.text.find(quote)  # what a browser says of places is not believed, but looked up
             span = (start, start + len(quote)) if start >= 0 else None
-        return sources.panel(self.say, article, reference, span, place)
+        return sources.panel(self.say, article, reference, span, place, reprints)
 
 
 def _in_order(reply: Reply) -> list[Citation]:

@@ -90,6 +90,8 @@ def add(
                 encoding=receipt.encoding or "—",
                 reason=receipt.reason or "",
             )
+            if receipt.duplicates:
+                detail += say("cli.add.duplicates", n=receipt.duplicates)
             line(detail if receipt.status == "refused" or not receipt.reason else f"{detail}\n    {receipt.reason}")
     if not as_json:
         line(say("cli.add.done", files=len(receipts), articles=state.articles, refused=refused))
@@ -161,14 +163,19 @@ def show(
     library: LibraryOption = None,
 ) -> None:
     with opened(library) as shelf:
-        article = shelf.article(article_id)
+        article, reprints = shelf.article(article_id), shelf.reprints(article_id)
     if as_json:
-        print_json(article.to_json())
+        print_json({**article.to_json(), "reprints": [r.article_id for r in reprints]})
         return
     line(article.title)
     line("  ".join(p for p in (article.author, article.date, article.column, article.source) if p))
     line()
     line(article.text)
+    if reprints:
+        line()
+        line(say("cli.show.reprints"))
+    for other in reprints:
+        line(f"  · 《{other.title or other.source}》 {other.date or ''} ({other.source}) rag show {other.article_id}")
 
 
 @app.command(help=say("cli.search.help"))

@@ -97,7 +97,7 @@ def receipts(say: Say, rows: Sequence[Receipt]) -> Html:
 
 
 def _cells(say: Say, r: Receipt) -> list[Html]:
-    reason = dotted((r.reason, say("chat.lib.duplicate") if r.duplicates else "")) or "—"
+    reason = dotted((r.reason, say("chat.lib.duplicate", n=r.duplicates) if r.duplicates else "")) or "—"
     counts = [el("td", f"{n:,}" if n else "—", css="r") for n in (r.articles, r.pages, r.characters)]
     status = el("span", say(f"chat.lib.{r.status}"), css=f"stt {_STATUS[r.status]}".strip())
     return [el("td", r.file, css="nm"), *counts, el("td", status), el("td", reason)]

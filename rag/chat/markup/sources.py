@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.chat.markup import (
@@ -37,19 +38,30 @@ class Place:
 
 
 def panel(
-    say: Say, article: Article, reference: str, quoted: tuple[int, int] | None = None, place: Place | None = None
+    say: Say,
+    article: Article,
+    reference: str,
+    quoted: tuple[int, int] | None = None,
+    place: Place | None = None,
+    reprints: Sequence[Article] = (),
 ) -> Html:
-    """The panel: its bar, the clipping, how to cite it. `quoted` counts in the article's text."""
+    """The panel: its bar, the clipping, how to cite it. `quoted` counts in the article's text; `reprints` say the same."""
     cutting, cut = clipping(say, article, quoted)
     meta = el(
         "div",
         el("div", el("h3", say("chat.panel.reference")), el("p", reference, css="gb")),
         el("div", say("chat.panel.file"), " ", el("span", article.source, css="tn"), css="muted"),
+        el("div", el("h3", say("chat.panel.reprints")), *map(_reprint, reprints)) if reprints else None,
         css="meta",
     )
     whole = button("do-whole", "file", say("chat.panel.whole")) if cut else None
     foot = el("div", whole, button("pri do-cite", "copy", say("chat.panel.copy")), css="sfoot")
     return _side(say, place, raw(cutting, meta), foot)
+
+
+def _reprint(article: Article) -> Html:
+    named = dotted((f"《{article.title or article.text[:24]}》", article.date, article.source))
+    return el("button", named, css="btn ghost do-article", type="button", data_article=article.article_id)
 
 
 def missing(say: Say, title: str, quote: str, place: Place | None) -> Html:
