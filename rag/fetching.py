@@ -103,6 +103,16 @@ def kept(r: Any) -> Kept:
     )
 
 
+def columns_and_sources(c: sa.Connection) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """See `Store.columns_and_sources`."""
+    rubric, d, n = t.articles.c.rubric, t.documents.c, sa.func.count()
+    columns = c.execute(
+        sa.select(rubric, n).where(rubric.is_not(None), rubric != "").group_by(rubric).order_by(n.desc(), rubric)
+    ).all()
+    sources = c.execute(sa.select(d.source, d.articles).order_by(d.articles.desc(), d.source)).all()
+    return [(row[0], row[1]) for row in columns], [(row[0], row[1]) for row in sources]
+
+
 def model(c: sa.Connection, name: str) -> int:
     """The number of a model; 0 for one that has embedded nothing here."""
     return int(c.execute(sa.select(t.models.c.id).where(t.models.c.name == name)).scalar() or 0)

@@ -22,6 +22,7 @@ from rag.errors import (
     PathMissing,
     UnknownName,
 )
+from rag.meaning import Meaning
 from rag.settings import Settings
 from rag.types import (
     Article,
@@ -44,15 +45,12 @@ from rag.words import say
 
 if TYPE_CHECKING:
     from rag.answering import Engine
-    from rag.embedding import Embedder
     from rag.question import Question
-    from rag.search.local import LocalSearch
     from rag.store import Store
 
 Watch = Callable[[Progress], None]
 ANY = Filter()
 LOOKED_AT = 12  # passages an answer is made from
-EMBEDDED_AT_ONCE = 256  # passages between two commits of vectors: what a kill can lose
 INDEXED_AT_ONCE = 4000  # passages between two commits of words, while small files come in
 
 
@@ -76,10 +74,9 @@ class Library:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.settings = settings
         self._store = store
+        self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()
-        self._embedder_: Embedder | None = None
-        self._index_: LocalSearch | None = None
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[tuple[str, str], Engine] = {}  # by their names and those of their embedding models
 
     def __enter__(self) -> Library:
         return self
@@ -88,47 +85,28 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        if self._index_ is not None:
-            self._index_.close()
+        self._meaning.close()
         self._store.close()
 
     # ---------------------------------------------------------------- what is opened late
 
-    def _embedder(self) -> Embedder:
-        """The model that embeds. OtherEmbedding where the library was embedded by another; ModelUnusable."""
-        with self._opening:
-            if self._embedder_ is None:
-                embedder = open_embedder(self.settings)
-                made_with = self._store.recipe().get("embedding")
-                if made_with and made_with != embedder.name:
-                    raise OtherEmbedding(library=self.settings.library, theirs=made_with, ours=embedder.name)
-                self._embedder_ = embedder
-            return self._embedder_
-
-    def _index(self) -> LocalSearch:
-        with self._opening:
-            if self._index_ is None:
-                from rag.search.local import LocalSearch
-
-                self._index_ = LocalSearch(self.settings.library, self._store, self._embedder().name)
-            return self._index_
-
     def _engine(self, name: str | None) -> Engine:
-        """The built-in answerer, or a language model over it. ModelUnusable, ModelsNotInstalled."""
+        """The built-in answerer, or a language model over it. ModelUnusable, ModelsNotInstalled, OtherEmbedding."""
         name = name or self.settings.engine or BUILTIN
+        embedder = self._meaning.serving().embedder
         with self._opening:
-            if name not in self._engines:
-                self._engines[name] = open_engine(name, self.settings, self._embedder(), self._has)
-            return self._engines[name]
+            if (name, embedder.name) not in self._engines:
+                self._engines[name, embedder.name] = open_engine(name, self.settings, embedder, self._has)
+            return self._engines[name, embedder.name]
 
     def _has(self, term: str) -> bool:
-        return bool(self._index().containing(term, limit=1))
+        return bool(self._meaning.serving().index.containing(term, limit=1))
 
     def warm_up(self, engine: str | None = None) -> None:
         """Opens what a first question needs, so that it does not wait for it."""
         if self._store.counts().passages:
             self._engine(engine)
-            self._index().refresh()
+            self._meaning.serving().index.refresh()
 
     # ---------------------------------------------------------------- adding and removing
 
@@ -149,7 +127,7 @@ class Library:
         tell = progress or (lambda step: None)
         receipts: list[Receipt] = []
         with self._store.writing():
-            self._store.set_recipe(embedding=self._embedder().name, dimension=self._embedder().dimension)
+            self._meaning.keep()
             files = list(files_in(given))
             waiting = 0
             for number, (path, source) in enumerate(files):
@@ -196,28 +174,19 @@ class Library:
         return receipt(document, put.status, started, put.articles, put.passages, known)
 
     def _catch_up(self, tell: Watch) -> None:
-        self._index().catch_up(lambda done, total: tell(Progress("words", done, total)))
+        self._meaning.serving().index.catch_up(lambda done, total: tell(Progress("words", done, total)))
 
     def embed_pending(self, *, progress: Watch | None = None, stop: Callable[[], bool] = lambda: False) -> int:
         """Embeds what is not found by meaning yet, newest first; how many passages. The lock is held for commits
         alone, so adding goes on beside it; a kill loses one batch, and the next call goes on from there."""
-        embedder, store, tell = self._embedder(), self._store, progress or (lambda step: None)
-        done, total = store.embedding_progress(embedder.name)
-        fresh = behind = 0
-        while not stop() and (batch := store.unembedded(embedder.name, limit=EMBEDDED_AT_ONCE)):
-            tell(Progress("meaning", done + fresh, total))
-            vectors = embedder.passages([text for _, text in batch])
-            with store.writing(wait=60):
-                store.put_vectors(embedder.name, [i for i, _ in batch], vectors)
-            fresh += len(batch)
-            behind += len(batch)
-            if behind >= 20 * EMBEDDED_AT_ONCE:
-                self._index().catch_up()
-                behind = 0
-        if fresh:
-            tell(Progress("meaning", done + fresh, total))
-            self._index().catch_up()
-        return fresh
+        return self._meaning.embed(progress or (lambda step: None), stop)
+
+    def change_embedding(self, *, progress: Watch | None = None, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Embeds all anew by the model that the settings ask for, where another serves; True where it serves now.
+
+        The old one serves until then. Stopped or killed, it goes on with the next call. ModelUnusable, LibraryLocked.
+        """
+        return self._meaning.change(progress or (lambda step: None), stop)
 
     def remove(self, names: Sequence[str]) -> list[Removal]:
         """Removes documents (by source or id) or articles (by id), and asks the indexes again for what went."""
@@ -226,14 +195,14 @@ class Library:
         started = time.monotonic()
         with self._store.writing():
             gone = self._store.remove(names)
-            index = self._index()
-            index.catch_up()
+            now = self._meaning.serving()
+            now.index.catch_up()
         removals = []
         for one in gone:
             went, left = set(one.passages), 0
             for probe in one.probes:
-                found = set(index.lexical(tokens(probe), 50).ids.tolist())
-                found |= set(index.nearest(self._embedder().passages([probe])[0], 50).ids.tolist())
+                found = set(now.index.lexical(tokens(probe), 50).ids.tolist())
+                found |= set(now.index.nearest(now.embedder.passages([probe])[0], 50).ids.tolist())
                 left += len(found & went)
             removals.append(
                 Removal(
@@ -383,9 +352,9 @@ class Library:
     def _retrieve(self, asked: Question, k: int, only: Filter) -> list[Hit]:
         from rag.retrieval import retrieve
 
-        index = self._index()
-        index.refresh()
-        return retrieve(asked, self._store, index, self._embedder(), k, only)
+        now = self._meaning.serving()
+        now.index.refresh()
+        return retrieve(asked, self._store, now.index, now.embedder, k, only)
 
     # ---------------------------------------------------------------- whole
 
@@ -395,21 +364,23 @@ class Library:
 
     def _faults(self) -> list[str]:
         faults = self._store.check()
-        return faults + (self._index().faults() if self._store.counts().passages else [])
+        if not self._store.counts().passages:
+            return faults
+        faults += self._meaning.serving().index.faults()
+        if asked := self._meaning.asked():
+            theirs = self._meaning.serving().embedder.name
+            faults.append(say("faults.other_model", theirs=theirs, ours=asked[0].name))
+        return faults
 
     def _rebuild(self, progress: Watch | None) -> list[str]:
         """Makes all that is derived anew from the truth; what was made, a line each."""
         tell = progress or (lambda step: None)
         with self._store.writing():
-            embedder = open_embedder(self.settings)
-            theirs = self._store.recipe().get("embedding")
-            if theirs and theirs != embedder.name:
-                self._store.drop_vectors(str(theirs))
-            self._store.set_recipe(embedding=embedder.name, dimension=embedder.dimension)
-            self._embedder_ = embedder
-            self._index().rebuild(lambda done, total: tell(Progress("words", done, total)))
+            self._store.compare_anew()
+            self._meaning.index().rebuild(lambda done, total: tell(Progress("words", done, total)))
         built = [say("library.rebuilt_words")]
-        if self.embed_pending(progress=progress):
+        changed = self.change_embedding(progress=progress)  # first: the old model may be gone
+        if self.embed_pending(progress=progress) or changed:
             built.append(say("library.rebuilt_meaning"))
         return built
 
@@ -449,7 +420,7 @@ def restore(file: str | PathLike[str], folder: str | PathLike[str] | None = None
         raise PathMissing(path=file)
     put_back(Path(file), places.load(folder).library)
     with open(folder, create=False) as library:
-        library._index().catch_up()
+        library._meaning.serving().index.catch_up()
         return library.state()
 
 

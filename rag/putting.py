@@ -347,6 +347,13 @@ def put_vectors(c: sa.Connection, model: str, ids: Sequence[int], vectors: NDArr
     return change
 
 
+def keep(c: sa.Connection, values: dict[str, Any]) -> None:
+    """Settings, in place of those of the same names."""
+    c.execute(sa.delete(t.settings).where(t.settings.c.name.in_(values)))
+    rows = [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in values.items()]
+    c.execute(sa.insert(t.settings), rows)
+
+
 # ---------------------------------------------------------------- numbers and digests
 
 

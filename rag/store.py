@@ -136,11 +136,19 @@ class Store:
         if self.readonly or self.recipe().get("reprints") == reprints.rules():
             return
         try:
-            with self.writing(wait=0), self.transaction() as c:
-                reprints.compare_all(c)
-                _keep(c, {"reprints": reprints.rules()})
+            with self.writing(wait=0):
+                self.compare_anew()
         except LibraryLocked:
             return
+
+    def compare_anew(self) -> None:
+        """Finds all reprints again."""
+        from rag import reprints
+        from rag.putting import keep
+
+        with self.transaction() as c:
+            reprints.compare_all(c)
+            keep(c, {"reprints": reprints.rules()})
 
     def unchanged(self, source: str, sha256: str, splitter: str) -> bool:
         """A document of that name, with these bytes, cut by this version of the splitter, is there: nothing to do."""
@@ -267,16 +275,8 @@ class Store:
 
     def columns_and_sources(self) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
         """Columns, and documents' sources, each with its number of articles, most first."""
-        rubric, d, n = t.articles.c.rubric, t.documents.c, sa.func.count()
         with self._engine.connect() as c:
-            columns = c.execute(
-                sa.select(rubric, n)
-                .where(rubric.is_not(None), rubric != "")
-                .group_by(rubric)
-                .order_by(n.desc(), rubric)
-            ).all()
-            sources = c.execute(sa.select(d.source, d.articles).order_by(d.articles.desc(), d.source)).all()
-            return [(row[0], row[1]) for row in columns], [(row[0], row[1]) for row in sources]
+            return fetching.columns_and_sources(c)
 
     def passages(self, article_id: str) -> list[Hit]:
         """The article's passages in order (score 0)."""
@@ -441,10 +441,17 @@ class Store:
             done = int(c.execute(query).scalar_one())
         return done, self.counts().passages
 
-    def drop_vectors(self, model: str) -> int:
-        """Forgets a model's vectors; returns how many."""
+    def models(self) -> list[str]:
+        """Whose vectors are here."""
+        with self._engine.connect() as c:
+            return list(c.execute(sa.select(t.models.c.name).order_by(t.models.c.id)).scalars())
+
+    def keep_models(self, names: Iterable[str]) -> None:
+        """Forgets the vectors of all other models."""
         with self.transaction() as c:
-            return c.execute(sa.delete(t.vectors).where(t.vectors.c.model == fetching.model(c, model))).rowcount
+            others = list(c.execute(sa.select(t.models.c.id).where(t.models.c.name.not_in(list(names)))).scalars())
+            c.execute(sa.delete(t.vectors).where(t.vectors.c.model.in_(others)))
+            c.execute(sa.delete(t.models).where(t.models.c.id.in_(others)))
 
     # ---------------------------------------------------------------- recipe
 
@@ -459,8 +466,10 @@ class Store:
         new = {name: value for name, value in values.items() if name not in kept or kept[name] != value}
         if not new:
             return
+        from rag.putting import keep
+
         with self.transaction() as c:
-            _keep(c, new)
+            keep(c, new)
 
     # ---------------------------------------------------------------- whole
 
@@ -488,9 +497,3 @@ def restore(file: Path, folder: Path) -> None:
     from rag.backup import restore as put_back
 
     put_back(Path(file), Path(folder))
-
-
-def _keep(c: sa.Connection, values: dict[str, Any]) -> None:
-    c.execute(sa.delete(t.settings).where(t.settings.c.name.in_(values)))
-    rows = [{"name": name, "value": json.dumps(value, ensure_ascii=False)} for name, value in values.items()]
-    c.execute(sa.insert(t.settings), rows)

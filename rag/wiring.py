@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 BUILTIN = "builtin"
 
 
-def open_embedder(settings: Settings) -> Embedder:
+def open_embedder(settings: Settings, named: str | None = None) -> Embedder:
+    """`named`: another than the settings ask for."""
     from rag import embedding
 
-    return embedding.open_embedder(settings.embedding, settings.threads)
+    return embedding.open_embedder(named or settings.embedding, settings.threads)
 
 
 def open_engine(name: str, settings: Settings, embedder: Embedder, has: Callable[[str], bool] | None) -> Engine:

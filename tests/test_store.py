@@ -285,7 +285,9 @@ def test_vectors_come_back_and_go_with_their_passages(store: Store) -> None:
         store.put_vectors("m", [3], np.ones((1, 3)))
     store.remove([next(store.articles()).article_id])
     assert store.vectors("m", [1, 2]).keys() == {2}
-    assert store.drop_vectors("m") == 1
+    store.put_vectors("other", [2], np.ones((1, 3)))
+    store.keep_models(["other"])
+    assert (store.models(), store.vectors("m", [2]), list(store.vectors("other", [2]))) == (["other"], {}, [2])
     assert store.check() == []
 
 

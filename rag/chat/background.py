@@ -42,10 +42,14 @@ class Background:
     def _work(self) -> None:
         self._try(self.library.warm_up)
         while not self._ended.is_set():
-            self._try(lambda: self.library.embed_pending(stop=self._ended.is_set))
+            self._try(self._embed)
             # another process that writes will be done some time: asked again, without being woken
             self._wake.wait(timeout=30.0 if isinstance(self.trouble, LibraryLocked) else None)
             self._wake.clear()
+
+    def _embed(self) -> None:
+        self.library.embed_pending(stop=self._ended.is_set)
+        self.library.change_embedding(stop=self._ended.is_set)
 
     def _try(self, step: Callable[[], object]) -> None:
         try:

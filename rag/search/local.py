@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,15 @@ class LocalSearch:
             if vectors.overgrown:
                 vectors.write()
         return self.state()
+
+    def keep_models(self, models: Iterable[str]) -> None:
+        """Files of vectors of all other models go."""
+        from rag.search.vectors import folder_name
+
+        stays = {folder_name(model) for model in models}
+        for folder in (self._folder / "vectors").glob("*"):
+            if folder.name not in stays:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def refresh(self) -> bool:
         """Sees what was committed since; True where something was new. Where the words lag and nobody is writing,

@@ -64,7 +64,7 @@ class Vectors:
 
     def __init__(self, folder: Path, store: Store, model: str) -> None:
         """`folder`: of all models' vectors. Reads what there is; where that is unreadable, the store has it all."""
-        self.folder = folder / _folder_name(model)
+        self.folder = folder / folder_name(model)
         self.model = model
         self._store = store
         self._turn = threading.RLock()
@@ -291,7 +291,7 @@ def _faiss() -> Any:
     return faiss
 
 
-def _folder_name(model: str) -> str:
+def folder_name(model: str) -> str:
     """A name any file system takes; the hash tells models apart whose names differ in what is left out."""
     plain = re.sub(r"[^A-Za-z0-9.-]+", "-", model).strip("-.")[:40] or "model"
     return f"{plain}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"

@@ -1,0 +1,185 @@
+"""Which model embeds a library, and the index over its vectors: opened late, and changed for another without a gap.
+
+The recipe names the model that serves. Another that the settings ask for is built beside it and takes its place in one
+transaction: a kill before that leaves the old one serving, and the next call goes on where it stopped.
+A side room of `library.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import ModelUnusable, OtherEmbedding
+from rag.settings import Settings
+from rag.types import Progress
+from rag.wiring import BUILTIN, open_embedder
+
+if TYPE_CHECKING:
+    from rag.embedding import Embedder
+    from rag.search.local import LocalSearch
+    from rag.store import Store
+
+Watch = Callable[[Progress], None]
+Stop = Callable[[], bool]
+AT_ONCE = 256  # passages between two commits of vectors: what a kill can lose
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A model with the index over its vectors: what the one embeds is sought in the other, so take both at once."""
+
+    embedder: Embedder
+    index: LocalSearch
+    named: str  # how the model is opened: "builtin", a folder, a hub id
+
+
+class Meaning:
+    """The pair that serves a library."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._turn = threading.RLock()
+        self._serving: Serving | None = None
+        self._models: dict[str, Embedder] = {}
+
+    def close(self) -> None:
+        if self._serving is not None:
+            self._serving.index.close()
+
+    def serving(self) -> Serving:
+        """The recipe's model, or in a library without one that of the settings; opened anew where another process
+        changed it. OtherEmbedding: the recipe's is not on this machine. ModelUnusable: that of the settings."""
+        made_with = self._store.recipe().get("embedding")
+        with self._turn:
+            if self._serving is None or made_with not in (None, self._serving.embedder.name):
+                self._serving = self._find(made_with)
+            return self._serving
+
+    def _find(self, made_with: str | None) -> Serving:
+        asked, theirs = self._names()
+        embedder = self._open(asked)
+        if made_with in (None, embedder.name):
+            return self._pair(embedder, asked)
+        other = OtherEmbedding(library=self._settings.library, theirs=made_with, ours=embedder.name)
+        try:
+            if self._open(theirs).name == made_with:
+                return self._pair(self._open(theirs), theirs)
+        except ModelUnusable as error:
+            raise other from error
+        raise other
+
+    def _names(self) -> tuple[str, str]:
+        """How the model that is asked for is opened, and the library's own."""
+        theirs = str(self._store.recipe().get("model") or BUILTIN)
+        asked = self._settings.embedding or theirs
+        folder = Path(asked).expanduser()
+        return str(folder.resolve()) if asked != BUILTIN and folder.exists() else asked, theirs
+
+    def _open(self, named: str) -> Embedder:
+        if named not in self._models:
+            self._models[named] = open_embedder(self._settings, named)
+        return self._models[named]
+
+    def _pair(self, embedder: Embedder, named: str) -> Serving:
+        return Serving(embedder, self.index_of(embedder.name), named)
+
+    def index_of(self, model: str) -> LocalSearch:
+        from rag.search.local import LocalSearch
+
+        return LocalSearch(self._settings.library, self._store, model)
+
+    def index(self) -> LocalSearch:
+        """Of the model in the recipe, also where that is not on this machine."""
+        made_with = str(self._store.recipe().get("embedding") or "")
+        with self._turn:
+            if self._serving is not None and self._serving.embedder.name == made_with:
+                return self._serving.index
+        return self.index_of(made_with)
+
+    def keep(self) -> Serving:
+        """Writes into the recipe which model serves. With the writer's lock held, so that it stays so meanwhile."""
+        now = self.serving()
+        self._write(now)
+        return now
+
+    def _write(self, pair: Serving) -> None:
+        embedder = pair.embedder
+        self._store.set_recipe(embedding=embedder.name, dimension=embedder.dimension, model=pair.named)
+
+    def asked(self) -> tuple[Embedder, str] | None:
+        """The model that the settings ask for and how it is opened, where another serves. ModelUnusable."""
+        made_with = self._store.recipe().get("embedding")
+        with self._turn:
+            named, _ = self._names()
+            embedder = self._open(named)
+        return (embedder, named) if made_with not in (None, embedder.name) else None
+
+    # ---------------------------------------------------------------- embedding
+
+    def embed(self, tell: Watch, stop: Stop) -> int:
+        """Embeds what the serving model has not yet, newest first; how many passages. The lock is held for commits
+        alone, so adding goes on beside it; a kill loses one batch. Ends early where another process changes the model."""
+        now = self.serving()
+        fresh = self._embed(now.embedder, now.index, tell, stop, lambda: self.serving() is now)
+        if fresh:
+            now.index.catch_up()
+        return fresh
+
+    def _embed(self, embedder: Embedder, index: LocalSearch, tell: Watch, stop: Stop, still: Stop) -> int:
+        store, fresh = self._store, 0
+        done, total = store.embedding_progress(embedder.name)
+        while not stop() and (batch := store.unembedded(embedder.name, limit=AT_ONCE)):
+            tell(Progress("meaning", done + fresh, total))
+            vectors = embedder.passages([text for _, text in batch])
+            with store.writing(wait=60):
+                if not still():
+                    return fresh
+                store.put_vectors(embedder.name, [i for i, _ in batch], vectors)
+            fresh += len(batch)
+            if fresh % (20 * AT_ONCE) == 0:
+                index.catch_up()
+        if fresh:
+            tell(Progress("meaning", done + fresh, total))
+        return fresh
+
+    def change(self, tell: Watch, stop: Stop) -> bool:
+        """Puts the model that is asked for in the place of the one that serves; True where it did.
+
+        Its vectors and index are made beside the old ones, which serve until the recipe names the new one, one
+        transaction; only then the old ones go. Stopped or killed, the next call goes on."""
+        store = self._store
+        asked = self.asked()
+        self._forget_others(asked[0].name if asked else None)
+        if asked is None:
+            return False
+        new = self._pair(*asked)
+        while True:
+            self._embed(new.embedder, new.index, tell, stop, lambda: True)
+            if stop():
+                return False
+            new.index.catch_up()
+            with store.writing(wait=60):
+                if store.unembedded(new.embedder.name, limit=1):
+                    continue  # added meanwhile
+                self._write(new)
+            break
+        with self._turn:
+            self._serving = new
+        self._forget_others(None)
+        return True
+
+    def _forget_others(self, beside: str | None) -> None:
+        """Vectors of models that neither serve nor are being made go, and their files."""
+        made_with = self._store.recipe().get("embedding")
+        if made_with is None:
+            return
+        stays = {str(made_with), beside or str(made_with)}
+        if not set(self._store.models()) <= stays:
+            with self._store.writing(wait=60):
+                self._store.keep_models(stays)
+                self.index_of(str(made_with)).keep_models(stays)
