@@ -13,6 +13,7 @@
     ├─ ModelUnusable    6  no model there, or none that can be used
     │  └─ ModelsNotInstalled
     ├─ LibraryLocked    7  another process is writing
+    ├─ SignInNeeded · NotAllowed · TooMany · TooLarge   2  the server will not have it
     └─ DiskFull · NoPermission · PortTaken   2  the machine will not have it
 
 Words stand in `words/*.json` under `errors.<key>`: `what` is wrong and the `remedy`.
@@ -152,6 +153,30 @@ class LibraryLocked(Error):
 
     key = "library_locked"
     exit_code = 7
+
+
+class SignInNeeded(Error):
+    """The server answers people with an account, or programs with a key, alone."""
+
+    key = "sign_in_needed"
+
+
+class NotAllowed(Error):
+    """Readers can't change the library."""
+
+    key = "not_allowed"
+
+
+class TooMany(Error):
+    """Too many requests in a short time. Fields: seconds, after which to ask again."""
+
+    key = "too_many"
+
+
+class TooLarge(Error):
+    """More was sent than one request may hold. Fields: megabytes."""
+
+    key = "too_large"
 
 
 class DiskFull(Error):

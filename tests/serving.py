@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,15 @@ from rag.chat import server
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
+def built(library: Any, uploads: Path, **more: Any) -> Any:
+    """The application, made inside a loop: outside of one Gradio opens loops that nobody closes."""
+
+    async def make() -> Any:
+        return server.application(library, uploads=uploads, **more)
+
+    return asyncio.run(make())
+
+
 @contextmanager
 def served(library: Any, uploads: Path) -> Iterator[str]:
     """Its address, "http://127.0.0.1:PORT/". `uploads`: where the server puts files that are sent."""
@@ -22,7 +32,7 @@ def served(library: Any, uploads: Path) -> Iterator[str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
-        application = server.application(library, uploads=uploads)
+        application = built(library, uploads)
         listening = server.listen("127.0.0.1", 0)
         chat = uvicorn.Server(uvicorn.Config(application, log_level="error", ws="none", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=chat.run, kwargs={"sockets": [listening]}, daemon=True)

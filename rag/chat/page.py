@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rag.chat.desk import Desk
 from rag.chat.markup import pages
 from rag.chat.reader import Reader, Runs
 from rag.library import Library
+from rag.types import Reply
 from rag.words import catalogue, say
 
 # One component carries events from the page's script: send("ask", {…}) calls the handler bound to that name.
@@ -54,13 +56,14 @@ def build(
     staff: bool = True,
     background: Background | None = None,
     uploads: Path | None = None,
+    told: Callable[[Reply], None] | None = None,
 ) -> Any:
-    """The page as `gr.Blocks`. `staff`: with the tab that changes the library."""
+    """The page as `gr.Blocks`. `staff`: with the tab that changes the library. `told`: is told of every answer."""
 
     def words(key: str, /, **fields: object) -> str:
         return say(key, language, **fields)
 
-    reader, runs = Reader(library, words), Runs()
+    reader, runs = Reader(library, words, told), Runs()
     with gr.Blocks(
         title=words("chat.title"),
         fill_width=True,

@@ -9,7 +9,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rag import errors
@@ -65,8 +65,8 @@ class Runs:
 class Reader:
     """Asks, opens sources, and says in markup what came of it."""
 
-    def __init__(self, library: Library, say: Say) -> None:
-        self.library, self.say = library, say
+    def __init__(self, library: Library, say: Say, told: Callable[[Reply], None] | None = None) -> None:
+        self.library, self.say, self.told = library, say, told or (lambda reply: None)
         self._articles = (0, -REMEMBERED_STATE - 1.0)
 
     def articles(self) -> int:
@@ -132,6 +132,7 @@ class Reader:
         return Step(shown, kept.with_current(conversation), exchange)
 
     def _finished(self, question: str, reply: Reply, only: Filter) -> Exchange:
+        self.told(reply)
         references = {c.n: self._reference(c) for c in reply.citations}
         return Exchange(question, reply, None, only, self.articles(), references, best_of_articles(reply.hits))
 

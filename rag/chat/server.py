@@ -13,22 +13,30 @@ import secrets
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rag import __version__, errors
 from rag.chat.background import Background
 from rag.chat.markup import el, raw
 from rag.chat.markup.library import MEGABYTES
 from rag.errors import BadSetting, NoPermission, PortTaken
 from rag.library import Library
-from rag.words import say
+from rag.words import say, speak
+
+if TYPE_CHECKING:
+    from rag.api.metrics import Metrics
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_BODY = 8_000_000  # bytes of any request but an upload: a browser sends its conversations along
+MOST_SENT = MEGABYTES * 1_000_000 + 1_000_000  # of an upload over the API: the files and the form around them
+UPLOADS = ("/gradio_api/upload", "/api/documents")
+OURS = ("/api/", "/v1/", "/healthz", "/metrics")  # addresses for programs: they are refused in JSON
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,7 +49,7 @@ OPEN = re.compile(
     r"/gradio_api/(queue/(join|data)|run/[\w-]+|upload|upload_progress|heartbeat/\w+|reset|cancel|"
     r"startup-events|app_id|theme\.css)/?"
 )
-SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs|openapi\.json)(/.*)?")
+SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs)(/.*)?")
 
 
 def run(library: Library, host: str, port: int) -> None:
@@ -119,11 +127,24 @@ def application(
     from fastapi.responses import FileResponse, JSONResponse
     from fastapi.staticfiles import StaticFiles
 
+    from rag import api
+    from rag.api.asking import Asking
+    from rag.api.metrics import Metrics
     from rag.chat import page
 
     language = library.settings.language
-    blocks = page.build(library, language=language, staff=at_home, background=background, uploads=uploads)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    speak(language)
+    metrics = Metrics(library)
+    blocks = page.build(
+        library, language=language, staff=at_home, background=background, uploads=uploads, told=metrics.answered
+    )
+    app = FastAPI(
+        title=say("chat.title"),
+        version=__version__,
+        description=say("api.told"),
+        docs_url=None,  # its page would load a script from elsewhere
+        redoc_url=None,
+    )
     app.mount("/ui", StaticFiles(directory=ASSETS), name="ui")
 
     @app.get("/favicon.ico", include_in_schema=False)
@@ -142,8 +163,9 @@ def application(
             media_type="application/manifest+json",
         )
 
+    app.include_router(api.routes(library, Asking(library, metrics), uploads, background))
     page.mount(app, blocks, MEGABYTES)
-    return Gate(app, partial(head, language), "zh-CN" if language == "zh" else language, at_home=at_home)
+    return Gate(app, partial(head, language), language, at_home=at_home, metrics=metrics)
 
 
 def head(language: str) -> str:
@@ -164,25 +186,37 @@ def head(language: str) -> str:
 class Gate:
     """Around the application: which requests come in, which headers go out, and our head in Gradio's page."""
 
-    def __init__(self, app: App, head: Callable[[], str], language: str, *, at_home: bool) -> None:
-        self.app, self.language, self.at_home = app, language, at_home
+    def __init__(
+        self, app: App, head: Callable[[], str], language: str, *, at_home: bool, metrics: Metrics | None = None
+    ) -> None:
+        self.app, self.language, self.at_home, self.metrics = app, language, at_home, metrics
         self.head = head()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        from rag.api import caller
+
+        speak(self.language)
+        started, method, path = time.monotonic(), scope["method"], scope["path"]
+        first_page = path == "/" and method == "GET"
+        answer = Answer(self, send, first_page, path)
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-        status = self._refused(scope["method"], scope["path"], headers)
-        if status:
-            plain = (b"content-type", b"text/plain; charset=utf-8")
-            await send({"type": "http.response.start", "status": status, "headers": [plain, *SAFE]})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        first_page = scope["path"] == "/" and scope["method"] == "GET"
         if first_page:  # unpacked, since it is changed on its way
             scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]}
-        await self.app(scope, receive, Answer(self, send, first_page, scope["path"]))
+        scope[caller.KEY] = caller.Caller("", "editor" if self.at_home else "reader")
+        try:
+            status = self._refused(method, path, headers)
+            if status:
+                await self._refuse(status, scope, send)
+                return
+            most = MOST_SENT if path in UPLOADS else MOST_BODY
+            await self.app(scope, Counted(receive, most), answer)
+        finally:
+            if self.metrics is not None:
+                route = getattr(scope.get("route"), "path", "") if path.startswith(OURS) else "page"
+                self.metrics.requested(method, route or "none", status or answer.status, time.monotonic() - started)
 
     def _refused(self, method: str, path: str, headers: dict[str, str]) -> int:
         """The status for a request that is not let in, 0 for one that is."""
@@ -195,18 +229,45 @@ class Gate:
         if method not in ("GET", "HEAD") and origin and origin.split("://")[-1] != host:
             return 403  # a page elsewhere that sends something here
         length = headers.get("content-length", "0")
-        if path != "/gradio_api/upload" and length.isdecimal() and int(length) > MOST_BODY:
+        if length.isdecimal() and int(length) > (MOST_SENT if path in UPLOADS else MOST_BODY):
             return 413
         if path == "/gradio_api/upload" and not self.at_home:
             return 404
         return 0
 
+    async def _refuse(self, status: int, scope: Scope, send: Send) -> None:
+        if scope["path"].startswith(OURS):
+            from rag.api.route import refusal
+
+            error = errors.TooLarge(megabytes=MEGABYTES) if status == 413 else errors.NotAllowed()
+            body = refusal(error, scope["path"], status).body
+            plain = (b"content-type", b"application/json")
+        else:
+            body, plain = b"", (b"content-type", b"text/plain; charset=utf-8")
+        await send({"type": "http.response.start", "status": status, "headers": [plain, *SAFE]})
+        await send({"type": "http.response.body", "body": body})
+
     def page(self, body: bytes, nonce: str) -> bytes:
         """Gradio's page with our head, our language, and the mark by which the browser knows the page's own scripts."""
         text = body.decode("utf-8")
         text = re.sub(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/>', "", text)
-        text = text.replace('lang="en"', f'lang="{self.language}"', 1).replace("</head>", f"{self.head}</head>", 1)
+        spoken = "zh-CN" if self.language == "zh" else self.language
+        text = text.replace('lang="en"', f'lang="{spoken}"', 1).replace("</head>", f"{self.head}</head>", 1)
         return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', text).encode("utf-8")
+
+
+class Counted:
+    """What a caller sends, up to a limit, whether or not they said how much it is. Errors: TooLarge."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self.receive, self.left = receive, most
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        message = await self.receive()
+        self.left -= len(message.get("body") or b"")
+        if self.left < 0:
+            raise errors.TooLarge(megabytes=MEGABYTES)
+        return message
 
 
 SAFE = [
@@ -247,6 +308,7 @@ class Answer:
         self.gate, self.send, self.first_page, self.path = gate, send, first_page, path
         self.start: MutableMapping[str, Any] | None = None
         self.body = b""
+        self.status = 0
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -256,7 +318,7 @@ class Answer:
             headers = [(k, v) for k, v in message["headers"] if k.lower() not in dropped]
             headers += [*SAFE, (b"content-security-policy", policy(self.nonce))]
             headers += [FOR_EVER] if named_by_content else []
-            self.start = {**message, "headers": headers}
+            self.start, self.status = {**message, "headers": headers}, message["status"]
             if not self.first_page:
                 await self.send(self.start)
         elif message["type"] == "http.response.body" and self.first_page and self.start is not None:
