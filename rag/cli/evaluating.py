@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from rag.cli.batches import answer_lines
 from rag.cli.printing import line, print_json, progress_bar
 from rag.types import Progress
 from rag.words import say
@@ -68,6 +70,43 @@ def retrieval(
                 print_json({"set": name, **measured})
             else:
                 line(f"{name}: " + " · ".join(f"{key} {value}" for key, value in measured.items()))
+
+
+@evaluating.command(help=say("cli.eval.gate"))
+def gate(
+    batch: Annotated[str | None, typer.Option("--batch", help=say("cli.eval.sentences"), metavar="FILE")] = None,
+    rows: Annotated[bool, typer.Option("--rows", help=say("cli.eval.misjudged"))] = False,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.evaluation import gate as measuring
+
+    if batch is not None:
+        answer_lines(batch, measuring.verdict, need="sentence")
+        return
+    with progress_bar(as_json) as progress:
+
+        def tell(done: int, total: int) -> None:
+            if progress:
+                progress(Progress("asking", done, total))
+
+        judged = measuring.judge(measuring.read_claims(), tell)
+    if rows:
+        for one in judged:
+            if not one.right:
+                print_json({**asdict(one.claim), "faults": [asdict(fault) for fault in one.faults]})
+    for kind, measured in measuring.by_kind(judged):
+        if as_json:
+            print_json({"kind": kind, **measured})
+        else:
+            name = say(f"eval.gate.{'passed' if measured['supported'] else 'caught'}", kind=say(f"eval.claims.{kind}"))
+            line(f"{100 * measured['right']:>9.1f}%  {name} ({measured['sentences']})")
+    totals = measuring.figures(judged)
+    if as_json:
+        print_json(totals)
+        return
+    for half in ("", *(f"_{half}" for half in measuring.TOLD_APART)):
+        caught, alarms = totals[f"caught{half}"], totals[f"false_alarms{half}"]
+        line(say(f"eval.gate.totals{half}", caught=f"{100 * caught:.1f}%", alarms=f"{100 * alarms:.1f}%"))
 
 
 def bench(
