@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +33,6 @@ from rag.store import Store, restore
 from rag.types import Article, Document, Filter, Passage, Section
 
 ROOT = Path(__file__).resolve().parent.parent
-KILLS = 24  # of the crash test; 200 prove more and take ten minutes
 
 
 def story(text: str, source: str = "a.txt", title: str = "标题", **more: object) -> tuple[Article, list[Passage]]:
@@ -609,59 +605,3 @@ def test_any_history_agrees_with_a_plain_model(
         assert derived == set(store.allowed(Filter()).tolist()), "who catches up after each change has what is there"
         assert store.counts().passages == len(derived) == 2 * sum(map(len, model.values()))
         assert store.check() == []
-
-
-# ---------------------------------------------------------------- kill -9
-
-VICTIM = """
-import random, sys
-from pathlib import Path
-import numpy as np
-from tests.test_store import paper, story
-from rag.store import Store
-chance = random.Random(int(sys.argv[2]))
-with Store.open(Path(sys.argv[1])) as store:
-    print("open", flush=True)
-    for turn in range(100000):
-        name = chance.choice("abc")
-        if chance.random() < .2:
-            store.remove([name])
-        else:
-            mark = chance.randrange(10**9)
-            rows = (story(f"{name}{mark}第{n}篇。" * 3, name, title=str(n)) for n in range(chance.choice((1, 40, 700))))
-            store.put(paper(name, str(mark)), rows, splitter="1")
-        waiting = [i for i, _ in store.unembedded("m", limit=200)]
-        store.put_vectors("m", waiting, np.ones((len(waiting), 8), dtype=np.float32))
-"""
-
-
-@pytest.mark.slow
-def test_a_kill_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
-    chance = random.Random(20)
-    for n in range(KILLS):
-        victim = subprocess.Popen(
-            [sys.executable, "-c", VICTIM, str(tmp_path / "library"), str(n)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert victim.stdout is not None
-        victim.stdout.readline()
-        time.sleep(chance.uniform(0, 0.6))
-        victim.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-        _, said = victim.communicate()
-        assert b"Traceback" not in said, said.decode()
-        with Store.open(tmp_path / "library") as store:
-            assert store.check() == []
-            _one_version_a_file(store)
-            store.put(paper("probe", str(n)), [story(f"{n}。", "probe")], splitter="1")
-
-
-def _one_version_a_file(store: Store) -> None:
-    """All articles of a file carry the mark of one put, and there are as many as it had."""
-    for document in store.documents():
-        texts: Sequence[str] = [a.text for a in store.articles(document_id=document.document_id)]
-        assert len(texts) == document.articles
-        if document.source in "abc":
-            assert len({text.split("第")[0] for text in texts}) == 1
-            assert len(texts) in (1, 40, 700)

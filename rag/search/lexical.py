@@ -127,6 +127,8 @@ class Lexical:
         batch = Batch(
             {name: index.writer(_HEAP, 1) for name, index in indexes.items()}, indexes[_PASSAGES].schema, fresh
         )
+        for writer in batch.writers.values():
+            writer.garbage_collect_files()  # a killed one's leavings may bear the names of what is written next
         yield batch
         for writer in batch.writers.values():
             writer.commit()
