@@ -22,7 +22,7 @@ from rag.errors import (
     PathMissing,
     UnknownName,
 )
-from rag.meaning import Meaning
+from rag.meaning import Meaning, Serving
 from rag.settings import Settings
 from rag.types import (
     Article,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 Watch = Callable[[Progress], None]
 ANY = Filter()
 LOOKED_AT = 12  # passages an answer is made from
+PROBED = 50  # passages looked at for each text that went
 INDEXED_AT_ONCE = 4000  # passages between two commits of words, while small files come in
 
 
@@ -189,9 +190,7 @@ class Library:
         return self._meaning.change(progress or (lambda step: None), stop)
 
     def remove(self, names: Sequence[str]) -> list[Removal]:
-        """Removes documents (by source or id) or articles (by id), and asks the indexes again for what went."""
-        from rag.text import tokens
-
+        """Removes documents (by source or id) or articles (by id), and asks the indexes again with the words that went."""
         started = time.monotonic()
         with self._store.writing():
             gone = self._store.remove(names)
@@ -199,18 +198,15 @@ class Library:
             now.index.catch_up()
         removals = []
         for one in gone:
-            went, left = set(one.passages), 0
-            for probe in one.probes:
-                found = set(now.index.lexical(tokens(probe), 50).ids.tolist())
-                found |= set(now.index.nearest(now.embedder.passages([probe])[0], 50).ids.tolist())
-                left += len(found & went)
+            went = set(one.passages)
+            left = self._store.hits(one.passages).keys() | (went & _found(now, one.probes))
             removals.append(
                 Removal(
                     one.name,
                     "removed" if one.articles else "unknown",
                     one.articles,
                     len(went),
-                    left,
+                    len(left),
                     time.monotonic() - started,
                 )
             )
@@ -383,6 +379,19 @@ class Library:
         if self.embed_pending(progress=progress) or changed:
             built.append(say("library.rebuilt_meaning"))
         return built
+
+
+def _found(now: Serving, texts: Sequence[str]) -> set[int]:
+    """Passages that the indexes find by these texts: by their words, alone and as whole articles, and by their meaning."""
+    from rag.text import tokens
+
+    found: set[int] = set()
+    for text in texts:
+        for whole in (False, True):
+            found.update(now.index.lexical(tokens(text), PROBED, whole=whole).ids.tolist())
+    for vector in now.embedder.passages(texts[:: max(1, len(texts) // 3)]) if texts else ():  # 50 ms each
+        found.update(now.index.nearest(vector, PROBED).ids.tolist())
+    return found
 
 
 # ---------------------------------------------------------------- without a library, or about one that will not open

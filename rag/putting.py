@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+PROBES = 12
 _AT_ONCE = 500  # articles written together: bounds memory, and costs nothing against 5000
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -264,19 +265,17 @@ def _rows_of(c: sa.Connection, name: str) -> list[int]:
 
 
 def _probes(c: sa.Connection, rows: Sequence[int]) -> tuple[str, ...]:
-    """Texts of the first, middle and last passage."""
+    """Texts of about PROBES passages, evenly from the first article to the last; of each the last, where it is one of
+    many."""
     a, p = t.articles.c, t.passages.c
+    step = max(1, -(-len(rows) // PROBES))
+    chosen = [*rows[:-1:step], rows[-1]]
+    spans = sa.select(a.text, p.start_at, p.end_at).join(t.passages, p.article == a.id)
     texts = []
-    for row in dict.fromkeys((rows[0], rows[len(rows) // 2], rows[-1])):
-        found = c.execute(
-            sa.select(a.text, p.start_at, p.end_at)
-            .join(t.passages, p.article == a.id)
-            .where(a.id == row)
-            .order_by(p.start_at.desc())
-            .limit(1)
-        ).first()
-        if found is not None:
-            texts.append(found.text[found.start_at : found.end_at])
+    for row in chosen:
+        found = c.execute(spans.where(a.id == row).order_by(p.start_at.desc())).all()
+        share = max(1, PROBES // len(chosen))
+        texts += [r.text[r.start_at : r.end_at] for r in found[:: max(1, -(-len(found) // share))]]
     return tuple(texts)
 
 

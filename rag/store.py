@@ -51,7 +51,7 @@ class Gone:
     name: str
     articles: int = 0  # 0: the name is unknown, nothing was removed
     passages: tuple[int, ...] = ()  # ids that went
-    probes: tuple[str, ...] = ()  # up to three texts that went, to ask the indexes for
+    probes: tuple[str, ...] = ()  # a dozen texts that went, to ask the indexes for
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def test_many_articles_stream_in(store: Store) -> None:
     texts = [a.text for a in store.articles(offset=1990, limit=420)]
     assert texts == [f"第{n}篇。说的是{n}。" for n in range(1990, 2410)]
     (gone,) = store.remove(["rows.jsonl"])
-    assert (gone.articles, len(gone.passages), len(gone.probes)) == (2500, 5000, 3)
+    assert (gone.articles, len(gone.passages), len(gone.probes)) == (2500, 5000, 13)
     assert store.counts().documents == 0
 
 
