@@ -73,7 +73,10 @@ class Library:
     """One library. Any number of threads may search and ask; adding and removing take turns."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
+        from rag.conversations import Conversations
+
         self.settings = settings
+        self.conversations = Conversations(store)  # what readers asked, kept for them
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()

@@ -21,7 +21,7 @@ from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, No
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0002"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0003"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -144,6 +144,28 @@ twins = Table(  # reprints, each pair both ways round
     Column("article", _Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False),
     Column("twin", _Id, ForeignKey("articles.id"), primary_key=True, autoincrement=False, index=True),
     sqlite_with_rowid=False,
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("key", String(40), primary_key=True),  # random: whoever was given the link may know it, nobody guesses it
+    Column("owner", String(80), nullable=False),  # "" for the owner of the machine
+    Column("title", Text, nullable=False),
+    Column("folded", Text, nullable=False),  # title, questions and answers, for searching
+    Column("shared", Integer, nullable=False),  # 1: may be opened by its link
+    Column("begun_at", String(32), nullable=False),  # ISO, UTC
+    Column("at", String(32), nullable=False),  # ISO, UTC, when it last grew
+    Column("exchanges", Integer, nullable=False),
+    Index("conversations_of_owner", "owner", "at"),
+)
+
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("conversation", String(40), ForeignKey("conversations.key"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # from 0
+    Column("said", Text, nullable=False),  # JSON: question, reply, filter… as the page shows them
 )
 
 

@@ -208,6 +208,21 @@ class Checkup:
         return {**asdict(self), "whole": self.whole}
 
 
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation that the library keeps, as a list shows it."""
+
+    key: str  # random, opens it
+    title: str
+    begun_at: str  # ISO, UTC
+    at: str  # ISO, UTC, when it last grew
+    exchanges: int
+    shared: bool = False  # may be opened by others who have its link
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 # ---------------------------------------------------------------- asking
 
 

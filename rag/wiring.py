@@ -70,6 +70,7 @@ def receipt(
     duplicates: int = 0,
     reason: str | None = None,
 ) -> Receipt:
+    """`started`: on the clock that `time.monotonic` reads."""
     return Receipt(
         document.source,
         status,

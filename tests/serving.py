@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ def built(library: Any, uploads: Path, **more: Any) -> Any:
     async def make() -> Any:
         return server.application(library, uploads=uploads, **more)
 
-    return asyncio.run(make())
+    with ThreadPoolExecutor(1) as aside:  # a browser's test has a loop of its own in this thread
+        return aside.submit(lambda: asyncio.run(make())).result()
 
 
 @contextmanager

@@ -326,6 +326,31 @@ def test_more_than_one_request_may_hold_is_refused(
     assert http.post("/api/documents", files=files).status_code == 413
 
 
+# ---------------------------------------------------------------- conversations
+
+
+def test_conversations_are_listed_found_renamed_shared_exported_and_dropped(http: httpx.Client, library: Slow) -> None:
+    row = {"question": ASKED, "reply": library.ask(ASKED).to_json()}
+    library.conversations.keep("", "k-1", [row])
+    library.conversations.keep("somebody", "k-2", [row])
+    assert [t["key"] for t in http.get("/api/conversations").json()["conversations"]] == ["k-1"]
+    assert http.get("/api/conversations", params={"text": "没有这样的话"}).json()["conversations"] == []
+    assert http.get("/api/conversations/k-1").json()["exchanges"] == [row]
+    changed = http.patch("/api/conversations/k-1", json={"title": "气象站", "shared": True}).json()
+    assert (changed["title"], changed["shared"]) == ("气象站", True)
+    assert "12名" in http.get("/api/conversations/k-1.md").text
+    assert http.get("/api/conversations/k-1.json").json()["exchanges"] == [row]
+    word = http.get("/api/conversations/k-1.docx")
+    assert word.content.startswith(b"PK")
+    assert word.headers["content-disposition"].endswith(".docx")
+    for there_is_none in ("k-2", "k-1.exe", "k-2.md"):
+        assert http.get(f"/api/conversations/{there_is_none}").status_code == 404
+    assert http.patch("/api/conversations/k-2", json={"title": "x"}).status_code == 404
+    assert http.delete("/api/conversations/k-2").status_code == 404
+    assert http.delete("/api/conversations/k-1").status_code == 200
+    assert http.get("/api/conversations/k-1").status_code == 404
+
+
 # ---------------------------------------------------------------- many at once
 
 

@@ -324,10 +324,11 @@ def test_retrying_answers_again_in_the_same_place(visit: Callable[..., Any]) -> 
     assert "300亩" in page.locator("#log .ans").last.inner_text()
 
 
-def test_a_conversation_outlives_a_reload_is_cleared_and_found_again(visit: Callable[..., Any], address: str) -> None:
+def test_a_conversation_outlives_a_reload_and_is_renamed_found_and_deleted(visit: Callable[..., Any]) -> None:
     page = visit()
     ask(page, "柳溪镇改造了多少亩老茶园？")
     answered(page)
+    page.wait_for_function("location.search.startsWith('?c=')")
     page.reload()
     page.wait_for_selector("#log a.cite.ok")
     page.click("#log a.cite >> nth=0")
@@ -336,16 +337,51 @@ def test_a_conversation_outlives_a_reload_is_cleared_and_found_again(visit: Call
     page.wait_for_selector("#greeting .mast")
     assert page.locator("#log .a").count() == 0
     assert page.evaluate("!document.documentElement.classList.contains('source')")
+    page.wait_for_function("location.search === ''")
     page.click(".hdr .no-p.do-drawer")
     page.fill("#in-conversations", "没有这样的话")
-    assert page.locator("#drawer .ci:visible").count() == 0
-    page.fill("#in-conversations", "茶园")
-    page.click("#drawer .ci .do-open")
+    page.wait_for_function("!document.querySelector('#drawer .ci:not([hidden])')")
+    page.fill("#in-conversations", "300亩")
+    page.wait_for_selector("#drawer .ci:visible", timeout=5000)
+    page.fill("#in-conversations", "")
+    row = page.locator("#drawer .ci").first
+    row.locator(".do-acts").click()
+    row.locator(".do-rename").click()
+    page.fill("#drawer .ci input", "老茶园")
+    page.press("#drawer .ci input", "Enter")
+    page.wait_for_function("document.querySelector('#drawer .ci .do-open span')?.innerText === '老茶园'")
+    row.locator(".do-open").click()
     page.wait_for_selector("#log a.cite.ok")
-    page.click("#drawer .ci.on .do-drop")
+    with page.expect_download() as file:
+        page.locator("#drawer .ci.on .do-acts").click()
+        page.locator("#drawer .ci.on a[href$='.docx']").click()
+    assert file.value.suggested_filename == "老茶园.docx"
+    page.locator("#drawer .ci.on .do-drop").click()
     page.wait_for_selector("#greeting .mast")
+    page.wait_for_function("location.search === ''")
     page.reload()
     page.wait_for_selector("#greeting .mast")
+
+
+def test_a_link_opens_a_source_at_its_words(visit: Callable[..., Any], address: str, shelf: Scripted) -> None:
+    page = visit()
+    article = shelf.article_of_all
+    at = article.text.index("12名")
+    page.goto(f"{address}?a={article.article_id}&at={at}-{at + 3}")
+    page.wait_for_selector("html.source #side mark")
+    assert page.inner_text("#side mark") == "12名"
+
+
+def test_a_question_whose_page_is_closed_is_there_when_it_comes_back(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, SLOW)
+    page.wait_for_selector("#now a.cite.wait")
+    page.close()
+    page = visit()
+    page.click(".hdr .no-p.do-drawer")
+    page.click("#drawer .do-open >> nth=0")
+    page.wait_for_selector("#thread .stopped")
+    assert page.inner_text("#thread .u").strip() == SLOW
 
 
 def test_reading_never_waits_for_writing(visit: Callable[..., Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import socket
 import threading
@@ -14,15 +16,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rag
 from rag import errors
-from rag.chat import markup, reader, server
-from rag.chat.conversation import Exchange, Kept, Trouble, link, unlink
+from rag.chat import exports, markup, reader, server
+from rag.chat.conversation import MOST_EXCHANGES, Conversation, Exchange, Trouble, link, unlink
 from rag.chat.desk import Desk
 from rag.chat.markup import answers, pages, sources, troubles
 from rag.chat.markup import library as shelf
+from rag.chat.notebook import Notebook
 from rag.types import (
     Article,
     Citation,
@@ -35,6 +39,7 @@ from rag.types import (
     Receipt,
     Reply,
     Section,
+    Talk,
     Why,
 )
 from rag.words import say
@@ -114,13 +119,12 @@ def each_evil_part() -> Iterator[tuple[str, str]]:
     article = Article(EVIL, EVIL, EVIL, f"{EVIL}\n{EVIL}", EVIL, EVIL, EVIL, EVIL, (Section(0, 2, EVIL),))
     place = sources.Place(1, 1, 2, "", "c-1002")
     state = LibraryState(3, 2, 9, 1, EVIL, (EVIL,), (EVIL,), EVIL)
-    said = {"key": "abcdef", "at": EVIL, "exchanges": [Exchange(EVIL, ANSWER).to_json()]}
-    kept = Kept.from_json({"conversations": [said]})
+    talks = [Talk("abcdef", EVIL, EVIL, EVIL, 2)]
     yield "panel", sources.panel(say, article, EVIL, (2, 30), place, [article])
     yield "missing", sources.missing(say, EVIL, EVIL, place)
     yield "header", pages.header(say, "zh-CN", {"copied": EVIL})
     yield "greeting", pages.greeting(say, state, [(EVIL, EVIL)], [article])
-    yield "conversations", pages.conversations(say, kept.current, kept.others)
+    yield "conversations", pages.conversations(say, Conversation("abcdef"), talks, errors.Error(detail=EVIL))
     yield "head", shelf.head(say, state, errors.Error(detail=EVIL))
     yield "working", shelf.working(say, [Progress("reading", 1, 2, EVIL)], 2)
     yield "receipts", shelf.receipts(say, [Receipt(EVIL, "refused", EVIL), Receipt(EVIL, "added", EVIL, duplicates=1)])
@@ -159,7 +163,7 @@ def test_hostile_strings_change_nothing(html: str) -> None:
     for tag, attributes in read.tags:
         assert not any(name.startswith("on") or name in BANNED for name in attributes), (tag, attributes)
         href = attributes.get("href")
-        assert href is None or re.fullmatch(r"#(c-[0-9]+|question)", href), href
+        assert href is None or re.fullmatch(r"#(c-[0-9]+|question)|api/conversations/abcdef\.\w+", href), href
     said = "".join(read.text) + "".join(str(v) for _, a in read.tags for v in a.values())
     assert "\u202e" not in said
     assert "onerror=alert(1)" in said, "it is shown, not dropped"
@@ -339,40 +343,142 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(JSON)
-def test_whatever_a_browser_says_can_be_shown(value: object) -> None:
-    kept = Kept.from_json(value)
-    again = Kept.from_json(kept.to_json())
-    assert again.to_json()["conversations"] == kept.to_json()["conversations"]
-    for i, exchange in enumerate(kept.current.exchanges):
+@given(st.lists(JSON, max_size=4))
+def test_whatever_was_kept_can_be_shown(rows: list[object]) -> None:
+    kept = Conversation.kept("k", rows)
+    again = Conversation.kept("k", [exchange.to_json() for exchange in kept.exchanges])
+    assert [e.to_json() for e in again.exchanges] == [e.to_json() for e in kept.exchanges]
+    for i, exchange in enumerate(kept.exchanges):
         Read(shown(exchange, i))
 
 
-def test_a_conversation_comes_back_from_the_browser_as_it_was() -> None:
+def test_a_conversation_comes_back_from_the_library_as_it_was() -> None:
     only = Filter(("a.txt",), ("本地新闻",), "2024-01", None)
     first = Exchange("职工有多少？", replace(ANSWER, seconds={"total": 0.1}), None, only, 126, {1: "出处"}, (HIT,))
     broken = Exchange("还有呢？", trouble=Trouble.of(errors.EmptyLibrary(library="x")))
-    kept = Kept.from_json({})
-    kept = kept.with_current(kept.current.having(first).having(broken))
-    back = Kept.from_json(kept.to_json())
-    assert back.current.exchanges[1] == broken
-    assert shown(back.current.exchanges[0]) == shown(first)
-    assert back.current.exchanges[0].only == only
-    assert [t.question for t in back.current.turns()] == ["职工有多少？"], "an error is nothing to lean on"
+    kept = Conversation.begun().having(first).having(broken)
+    back = Conversation.kept(kept.key, [json.loads(json.dumps(e.to_json())) for e in kept.exchanges])
+    assert back.exchanges[1] == broken
+    assert shown(back.exchanges[0]) == shown(first)
+    assert back.exchanges[0].only == only
+    assert [t.question for t in back.turns()] == ["职工有多少？"], "an error is nothing to lean on"
 
 
-def test_conversations_are_begun_opened_and_deleted() -> None:
-    kept = Kept.from_json({})
-    kept = kept.with_current(kept.current.having(Exchange("一？", ANSWER)))
-    first = kept.current.key
-    kept = kept.fresh()
-    assert not kept.current.exchanges
-    kept = kept.with_current(kept.current.having(Exchange("二？", ANSWER)))
-    assert [c.title for c in kept.others] == ["一？"]
-    kept = kept.opened(first)
-    assert kept.current.title == "一？"
-    assert kept.dropped(first).current.exchanges == ()
-    assert kept.opened("nothing") is kept
+# ---------------------------------------------------------------- the notebook: conversations in the library
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Iterator[Notebook]:
+    with rag.open(tmp_path / "library") as library:
+        yield Notebook(library)
+
+
+def asked_in(notebook: Notebook, conversation: Conversation, *questions: str, owner: str = "") -> Conversation:
+    for question in questions:
+        conversation, error = notebook.kept(owner, conversation.having(Exchange(question, ANSWER)))
+        assert error is None
+    return conversation
+
+
+def test_conversations_are_begun_opened_and_deleted(notebook: Notebook) -> None:
+    first = asked_in(notebook, Conversation.begun(), "一？", "二？")
+    second = asked_in(notebook, Conversation.begun(), "三？")
+    assert {talk.key for talk in notebook.listed("")} == {first.key, second.key}
+    assert [e.question for e in notebook.opened("", first.key).exchanges] == ["一？", "二？"]
+    notebook.dropped("", first.key)
+    notebook.dropped("", "nothing")
+    assert notebook.opened("", first.key).exchanges == ()
+    assert [talk.key for talk in notebook.listed("")] == [second.key]
+
+
+def test_asking_again_replaces_the_last_exchange_only_once_it_is_answered(notebook: Notebook) -> None:
+    now = asked_in(notebook, Conversation.begun(), "一？", "二？").without_last()
+    assert len(notebook.opened("", now.key).exchanges) == 2, "the old one is there until then"
+    now = asked_in(notebook, now, "二？又")
+    assert [e.question for e in notebook.opened("", now.key).exchanges] == ["一？", "二？又"]
+
+
+def test_what_could_not_be_saved_is_saved_with_the_next_exchange(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = asked_in(notebook, Conversation.begun(), "一？")
+    with monkeypatch.context() as patch:
+
+        def full(*args: Any) -> Any:
+            raise errors.DiskFull(path="x")
+
+        patch.setattr(notebook.library.conversations, "keep", full)
+        now, error = notebook.kept("", now.having(Exchange("二？", ANSWER)))
+        assert isinstance(error, errors.DiskFull)
+    now = asked_in(notebook, now, "三？")
+    assert [e.question for e in notebook.opened("", now.key).exchanges] == ["一？", "二？", "三？"]
+
+
+def test_a_shared_conversation_goes_on_as_ones_own(notebook: Notebook) -> None:
+    first = asked_in(notebook, Conversation.begun(), "一？", owner="a")
+    assert notebook.opened("b", first.key).exchanges == (), "not shared yet"
+    notebook.library.conversations.share("a", first.key, True)
+    theirs = notebook.opened("b", first.key)
+    assert [e.question for e in theirs.exchanges] == ["一？"]
+    theirs = asked_in(notebook, theirs, "二？", owner="b")
+    assert [e.question for e in notebook.opened("b", theirs.key).exchanges] == ["一？", "二？"]
+    assert [e.question for e in notebook.opened("a", first.key).exchanges] == ["一？"]
+
+
+def test_of_a_long_conversation_the_end_is_shown_and_all_is_kept(notebook: Notebook) -> None:
+    now = asked_in(notebook, Conversation.begun(), *(f"{n}？" for n in range(MOST_EXCHANGES + 3)))
+    back = notebook.opened("", now.key)
+    assert [len(back.exchanges), back.stored] == [MOST_EXCHANGES, MOST_EXCHANGES + 3]
+    back = asked_in(notebook, back.without_last(), "又？")
+    assert len(notebook.library.conversations.opened("", now.key)[1]) == MOST_EXCHANGES + 3
+
+
+# ---------------------------------------------------------------- conversations as files
+
+TALK = Talk("abcdef", "职工 *有* 多少？", "2025-03-05T01:00:00+00:00", "2025-03-05T01:20:00+00:00", 2)
+
+
+def said_rows(*more: Exchange) -> list[dict[str, Any]]:
+    near = (Nearest("a1", "气象站建成", ARTICLE.source, "2025-03-05"),)
+    refused = Exchange("预算？", Reply("预算？", "资料库里没有写到这件事。", refused=True, nearest=near))
+    first = Exchange("职工有多少？", ANSWER, references={1: "李明. 气象站建成[N]."})
+    return [e.to_json() for e in (first, refused, *more)]
+
+
+def words_of(file: bytes) -> str:
+    from docx import Document
+
+    return "\n".join(p.text for p in Document(io.BytesIO(file)).paragraphs)
+
+
+def test_every_export_has_questions_answers_and_sources() -> None:
+    markdown = exports.export("md", say, TALK, said_rows()).decode()
+    assert "# 职工 \\*有\\* 多少？" in markdown
+    assert "## 职工有多少？" in markdown
+    for text in (markdown.replace("\\", ""), words_of(exports.export("docx", say, TALK, said_rows()))):
+        assert "气象站有12名职工[1]。" in text
+        assert f"[1] 李明. 气象站建成[N]. “{QUOTE}”" in text
+        assert "资料库里没有写到这件事。" in text
+        assert "气象站建成 2025-03-05" in text
+    row = json.loads(exports.export("json", say, TALK, said_rows()))
+    assert row["exchanges"] == json.loads(json.dumps(said_rows()))
+    assert row["key"] == "abcdef"
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(max_size=40))
+def test_whatever_was_said_can_be_exported(text: str) -> None:
+    cited = replace(CITED, quote=text, title=text)
+    rows = said_rows(Exchange(text or "？", Reply(text, f"{text}[1]", citations=(cited,))))
+    talk = replace(TALK, title=text)
+    for form in exports.MEDIA:
+        assert exports.export(form, say, talk, rows)
+
+
+def test_hostile_words_are_words_in_markdown() -> None:
+    rows = said_rows(Exchange(EVIL, Reply(EVIL, f"{EVIL}[1]", citations=(replace(CITED, quote=EVIL),))))
+    text = exports.export("md", say, replace(TALK, title=EVIL), rows).decode()
+    assert not re.search(r"(?<!\\)[<>`|&]", text)
 
 
 # ---------------------------------------------------------------- asking and opening
@@ -397,16 +503,16 @@ def scripted(ask: Any = None, article: Article | None = ARTICLE) -> Any:
 
 def asked(ask: Any = None, question: str = "职工有多少？", only: Filter | None = None) -> list[reader.Step]:
     desk = reader.Reader(scripted(ask), say)
-    return list(desk.ask(question, Kept.from_json({}), only or Filter(), threading.Event()))
+    return list(desk.ask(question, Conversation.begun(), only or Filter(), threading.Event()))
 
 
 def test_an_answer_is_kept_once_it_is_finished() -> None:
     steps = asked()
-    assert [step.kept is None for step in steps] == [True, False]
-    kept = steps[-1].kept
+    assert [step.conversation is None for step in steps] == [True, False]
+    kept = steps[-1].conversation
     assert kept is not None
-    assert kept.current.exchanges[0].references == {1: "气象站建成[N]."}
-    assert kept.current.exchanges[0].searched == 1
+    assert kept.exchanges[0].references == {1: "气象站建成[N]."}
+    assert kept.exchanges[0].searched == 1
 
 
 def test_a_growing_answer_is_shown_at_most_every_gap() -> None:
@@ -431,8 +537,8 @@ def test_what_goes_wrong_becomes_a_card_and_keeps_the_question(error: Exception,
     step = asked(fails)[-1]
     assert code in step.card
     assert "secret" not in step.card
-    assert step.kept is not None
-    assert step.kept.current.exchanges[0].question == "职工有多少？"
+    assert step.conversation is not None
+    assert step.conversation.exchanges[0].question == "职工有多少？"
 
 
 def test_what_was_written_before_a_breakdown_is_kept() -> None:
@@ -448,7 +554,7 @@ def test_what_was_written_before_a_breakdown_is_kept() -> None:
 def test_a_filter_that_nothing_passes_is_told_before_asking() -> None:
     library = scripted(ask=lambda *a, **k: pytest.fail("it was asked"))
     library.articles = lambda only=None, **more: []
-    steps = list(reader.Reader(library, say).ask("？", Kept.from_json({}), Filter(column=("无",)), threading.Event()))
+    steps = list(reader.Reader(library, say).ask("？", Conversation.begun(), Filter(column=("无",)), threading.Event()))
     assert "E-120" in steps[-1].card
 
 
@@ -457,8 +563,8 @@ def test_a_screen_reader_hears_how_many_sentences_and_citations() -> None:
     assert told == "回答好了，2 句，1 处引用，0 处没能和原文对上。气象站有12名职工。"
 
 
-def finished() -> Kept:
-    kept = asked()[-1].kept
+def finished() -> Conversation:
+    kept = asked()[-1].conversation
     assert kept is not None
     return kept
 
@@ -479,12 +585,25 @@ def test_an_article_that_has_gone_is_said_with_the_words_that_were_cited() -> No
     assert QUOTE in "".join(Read(html).text)
 
 
-def test_places_that_a_browser_names_are_looked_up_not_believed() -> None:
-    kept = finished()
-    row = kept.to_json()
-    row["conversations"][0]["exchanges"][0]["reply"]["citations"][0]["start"] = 0
-    html = reader.Reader(scripted(), say).open({"cite": "c-1001"}, Kept.from_json(row))
+def test_places_that_were_kept_are_looked_up_not_believed() -> None:
+    row = finished().exchanges[0].to_json()
+    row["reply"]["citations"][0]["start"] = 0
+    html = reader.Reader(scripted(), say).open({"cite": "c-1001"}, Conversation.kept("k", [row]))
     assert Read(html).inside("mark") == QUOTE
+
+
+@pytest.mark.parametrize(
+    ("at", "marked"),
+    [(f"{AT}-{AT + 4}", QUOTE[:4]), ("", ""), ("9-3", ""), ("0-99999", TEXT.replace("\n", "")), ("x", ""), ("5", "")],
+)
+def test_a_link_opens_an_article_at_the_words_it_names(at: str, marked: str) -> None:
+    html = reader.Reader(scripted(), say).linked("a1", at)
+    assert Read(html).inside("mark") == marked
+    assert "气象站建成" in Read(html).inside("h3.headline")
+
+
+def test_a_link_to_an_article_that_is_gone_says_so() -> None:
+    assert "已经不在资料库里" in reader.Reader(scripted(), say).linked("nothing", "1-2")
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from rag.chat import reader as reading
-from rag.chat.blocks import AT_HAND, IN_TURN, detail, gr, html, opened_page
-from rag.chat.conversation import Kept, Trouble
+from rag.chat.blocks import AT_HAND, IN_TURN, detail, gr, html, opened_page, owner
+from rag.chat.conversation import Conversation, Exchange, Trouble
 from rag.chat.markup import Say, el, pages
 from rag.chat.markup.troubles import trouble_card
+from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
 from rag.errors import Error
-from rag.types import Filter
+from rag.types import Filter, Reply
 
 MOST_SOURCES = 300  # offered in the filter; others can be typed
 
@@ -76,11 +77,19 @@ def parts(words: Say) -> dict[str, Any]:
 
 
 def wire(
-    page: Any, tab: Any, reader: Reader, runs: Runs, chat: dict[str, Any], kept: Any, live: Any, bridge: Any
+    page: Any,
+    tab: Any,
+    reader: Reader,
+    notebook: Notebook,
+    runs: Runs,
+    chat: dict[str, Any],
+    kept: Any,
+    live: Any,
+    bridge: Any,
 ) -> None:
     words, box, log = reader.say, chat["box"], chat["log"]
     asked_with = [kept, chat["columns"], chat["sources"], chat["since"], chat["until"]]
-    done = gr.State(None)  # what the browser is to keep of a finished exchange, between two events
+    done = gr.State(None)  # a finished exchange and its conversation, between two events
     grows_in = [box, chat["now"], chat["greeting"], done]
     whole_in = [box, log, chat["now"], chat["greeting"], chat["drawer"], kept]
 
@@ -105,45 +114,60 @@ def wire(
         except Error as error:
             return {chat["greeting"]: trouble_card(words, Trouble.of(error), last=False)}
 
-    def drawer(now: Kept) -> str:
-        return pages.conversations(words, now.current, now.others)
+    def drawer(now: Conversation, request: Any, unsaved: Error | None = None) -> str:
+        return pages.conversations(words, now, notebook.listed(owner(request)), unsaved)
 
-    def rest(now: Kept) -> str:
-        return "ask_more" if now.current.exchanges else "ask"
+    def rest(now: Conversation) -> str:
+        return "ask_more" if now.exchanges else "ask"
 
-    def whole(now: Kept, saved: Any) -> dict[Any, Any]:
-        """Everything that shows a conversation; `saved`: what the browser keeps of it, or gr.skip()."""
+    def whole(now: Conversation, request: Any, unsaved: Error | None = None) -> dict[Any, Any]:
+        """Everything that shows a conversation."""
         return {
             box: composer(False, rest(now)),
             log: reader.messages(now),
             chat["now"]: "",
-            kept: saved,
-            chat["greeting"]: "" if now.current.exchanges else first_page()[chat["greeting"]],
-            chat["drawer"]: drawer(now),
+            kept: now,
+            chat["greeting"]: "" if now.exchanges else first_page()[chat["greeting"]],
+            chat["drawer"]: drawer(now, request, unsaved),
         }
 
-    def asking(question: str, now: Kept, only: Any, run_of: str, engine: str | None = None) -> Iterator[dict[Any, Any]]:
-        question = question.strip()
+    def current(saved: Any, request: Any) -> Conversation:
+        """The one on the page; a server that was started anew finds it by the page's address."""
+        if isinstance(saved, Conversation):
+            return saved
+        return notebook.opened(owner(request), request.query_params.get("c"))
+
+    def asking(
+        question: str, now: Conversation, only: Any, request: Any, engine: str | None = None
+    ) -> Iterator[dict[Any, Any]]:
+        question, run_of = question.strip(), opened_page(request)
         stop = runs.begin(run_of) if question else None
         if stop is None:
             yield {done: None}
             return
+        written = None
         try:
             begun = {box: composer(True, "ask_meanwhile", value=""), chat["greeting"]: "", done: None}
             for step in reader.ask(question, now, only, stop, engine):
-                yield {chat["now"]: step.card, **begun, **({done: (step.kept, step.exchange)} if step.kept else {})}
+                if step.conversation is not None:
+                    written, error = notebook.kept(owner(request), step.conversation)
+                    begun = {**begun, done: (written, step.exchange, error)}
+                yield {chat["now"]: step.card, **begun}
                 begun = {}
         finally:
             runs.end(run_of)
+            if written is None:  # the page went away: the question at least is there when it comes back
+                broken_off = Exchange(question, Reply(question, "", stopped=True), only=only)
+                notebook.kept(owner(request), now.having(broken_off))
 
-    def settle(finished: Any) -> dict[Any, Any]:
-        """The finished exchange moves into the thread, the browser keeps it, a screen reader says so."""
+    def settle(finished: Any, request: gr.Request) -> dict[Any, Any]:
+        """The finished exchange moves into the thread, a screen reader says so."""
         if finished is None:
             return {done: None}
-        now, exchange = finished
+        now, exchange, error = finished
         refused = exchange.reply is not None and exchange.reply.refused
         return {
-            **whole(now, now.to_json()),
+            **whole(now, request, error),
             box: composer(False, "ask_again" if refused else "ask_more"),
             live: reader.announcement(exchange),
             done: None,
@@ -153,7 +177,7 @@ def wire(
         question: str, saved: Any, columns: Any, sources: Any, since: Any, until: Any, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         only = reading.filter_of(columns, sources, since, until)
-        yield from asking(question or "", Kept.from_json(saved), only, opened_page(request))
+        yield from asking(question or "", current(saved, request), only, request)
 
     def ask_this(
         saved: Any, columns: Any, sources: Any, since: Any, until: Any, event: gr.EventData, request: gr.Request
@@ -161,43 +185,44 @@ def wire(
         yield from ask(str(detail(event).get("question") or ""), saved, columns, sources, since, until, request)
 
     def ask_again(saved: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
-        now = Kept.from_json(saved)
-        if not now.current.exchanges:
+        now = current(saved, request)
+        if not now.exchanges:
             yield {done: None}
             return
-        last = now.current.exchanges[-1]
+        last = now.exchanges[-1]
         only = Filter() if detail(event).get("unfiltered") else last.only
         engine = "builtin" if detail(event).get("engine") == "builtin" else None
-        yield from asking(
-            last.question, now.with_current(now.current.without_last()), only, opened_page(request), engine
-        )
+        yield from asking(last.question, now.without_last(), only, request, engine)
 
-    def load(saved: Any) -> dict[Any, Any]:
-        return {**first_page(), **whole(Kept.from_json(saved), gr.skip())}
+    def load(request: gr.Request) -> dict[Any, Any]:
+        """What the page's address asks for: a conversation (?c=), a source (?a=…&at=12-40), or nothing."""
+        asked = request.query_params
+        panel = reader.linked(asked["a"], asked.get("at", "")) if asked.get("a") else ""
+        return {**first_page(), **whole(current(None, request), request), chat["side"]: panel}
 
     def come_back(saved: Any) -> dict[Any, Any]:
         """From the library's tab, where articles may have come and gone."""
         page_now = first_page()
-        return {**page_now, chat["greeting"]: ""} if Kept.from_json(saved).current.exchanges else page_now
+        return {**page_now, chat["greeting"]: ""} if saved and saved.exchanges else page_now
 
-    def change(how: str, saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+    def fresh(request: gr.Request) -> dict[Any, Any]:
         runs.stop(opened_page(request))
-        key = detail(event).get("key")
-        before = Kept.from_json(saved)
-        now = before.fresh() if how == "fresh" else before.opened(key) if how == "opened" else before.dropped(key)
-        return whole(now, now.to_json())
+        return whole(Conversation.begun(), request)
 
-    def fresh(saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return change("fresh", saved, event, request)
-
-    def opened(saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return change("opened", saved, event, request)
+    def opened(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        runs.stop(opened_page(request))
+        return whole(notebook.opened(owner(request), detail(event).get("key")), request)
 
     def dropped(saved: Any, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return change("dropped", saved, event, request)
+        now, key = current(saved, request), detail(event).get("key")
+        notebook.dropped(owner(request), key)
+        if now.key != key:
+            return {chat["drawer"]: drawer(now, request)}
+        runs.stop(opened_page(request))
+        return whole(Conversation.begun(), request)
 
-    def source(saved: Any, event: gr.EventData) -> str:
-        return reader.open(detail(event), Kept.from_json(saved))
+    def source(saved: Any, event: gr.EventData, request: gr.Request) -> str:
+        return reader.open(detail(event), current(saved, request))
 
     def halt(request: gr.Request) -> None:
         runs.stop(opened_page(request))
@@ -206,7 +231,7 @@ def wire(
         only = reading.filter_of(columns, sources, since, until)
         return gr.update(label=reading.filter_label(words, only, since, until), elem_classes=["chosen"] if only else [])
 
-    page.load(load, kept, [*whole_in, chat["columns"], chat["sources"]], **AT_HAND)
+    page.load(load, None, [*whole_in, chat["columns"], chat["sources"], chat["side"]], **AT_HAND)
     tab.select(come_back, kept, [chat["greeting"], chat["columns"], chat["sources"]], **AT_HAND)
     for event, asked, inputs in (
         (box.submit, ask, [box, *asked_with]),
@@ -217,8 +242,9 @@ def wire(
     box.stop(halt, None, None, **AT_HAND)
     page.unload(halt)
     bridge.open(source, kept, chat["side"], trigger_mode="always_last", **AT_HAND)
-    for event, change_to in ((bridge.fresh, fresh), (bridge.conversation, opened), (bridge.drop, dropped)):
-        event(change_to, kept, whole_in, **AT_HAND)
+    bridge.fresh(fresh, None, whole_in, **AT_HAND)
+    bridge.conversation(opened, None, whole_in, **AT_HAND)
+    bridge.drop(dropped, kept, whole_in, **AT_HAND)
     filters = [chat["columns"], chat["sources"], chat["since"], chat["until"]]
     gr.on([f.change for f in filters], relabel, filters, chat["filters"], trigger_mode="always_last", **AT_HAND)
     for pressed in (chat["clear"].click, bridge.unfilter):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rag.api import caller
+
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while gradio is imported: no request leaves the host
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -36,7 +38,7 @@ def without_stubs() -> Iterator[None]:
 with without_stubs():
     import gradio as gr
 
-__all__ = ["AT_HAND", "AT_ONCE", "IN_TURN", "detail", "gr", "html", "opened_page"]
+__all__ = ["AT_HAND", "AT_ONCE", "IN_TURN", "detail", "gr", "html", "opened_page", "owner"]
 
 AT_ONCE = 8  # answers written at the same time; what is not an answer does not wait for them
 
@@ -59,3 +61,8 @@ def detail(event: gr.EventData) -> dict[str, Any]:
 def opened_page(request: gr.Request) -> str:
     """One opened page; a browser may have several."""
     return str(getattr(request, "session_hash", "") or "")
+
+
+def owner(request: gr.Request) -> str:
+    """Whose conversations this browser sees, as the server's gate found out."""
+    return caller.of(request.request.scope).name

@@ -1,25 +1,21 @@
-"""What was asked and answered on this page: kept by the reader's browser, given back with each request.
+"""What was asked and answered in a conversation, as the page shows it and the library keeps it.
 
-The one idea: what comes from a browser is anybody's word, so all of it is read field by field and whatever
-does not fit is left out. It is shown as text, and sources are looked up in the library again.
+The one idea: rows that were kept by another version, or changed by anybody, are read field by field and whatever
+does not fit is left out. They are shown as text, and sources are looked up in the library again.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, get_args
 
 from rag.errors import Error
 from rag.types import Citation, Filter, Hit, Nearest, Reason, Reply, Turn, Why
 
-MOST_EXCHANGES = 100  # in one conversation; older ones go first
-MOST_CONVERSATIONS = 30  # kept in one browser
-MOST_CHARACTERS = 2_000_000  # of all of them: a browser's storage holds some 5 million, and keeps this encoded
+MOST_EXCHANGES = 100  # shown of one conversation, the last; the library keeps all
 MOST_TEXT = 20_000  # characters of one string
 SHOWN_HITS = 3
 REMEMBERED = 5  # exchanges that a follow-up question may lean on
@@ -77,8 +73,8 @@ class Exchange:
             "reply": reply,
             "trouble": asdict(self.trouble) if self.trouble else None,
             "only": {
-                "source": self.only.source,
-                "column": self.only.column,
+                "source": list(self.only.source),
+                "column": list(self.only.column),
                 "from": self.only.since,
                 "to": self.only.until,
             },
@@ -114,7 +110,18 @@ class Conversation:
 
     key: str
     exchanges: tuple[Exchange, ...] = ()
-    at: str = ""  # ISO, UTC, when it was last spoken
+    stored: int = 0  # how many exchanges the library keeps of it
+    unsaved: int = 0  # the last so many of `exchanges` it does not keep yet
+
+    @classmethod
+    def begun(cls) -> Conversation:
+        return cls(secrets.token_urlsafe(15))
+
+    @classmethod
+    def kept(cls, key: str, rows: Sequence[object]) -> Conversation:
+        """From the library's rows; of a long one the end."""
+        exchanges = tuple(e for e in map(Exchange.from_json, rows[-MOST_EXCHANGES:]) if e)
+        return cls(key, exchanges, len(rows))
 
     @property
     def title(self) -> str:
@@ -125,65 +132,13 @@ class Conversation:
         return [Turn(e.question, e.reply.answer) for e in self.exchanges if e.reply is not None][-REMEMBERED:]
 
     def having(self, exchange: Exchange) -> Conversation:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return replace(self, exchanges=(*self.exchanges, exchange)[-MOST_EXCHANGES:], at=now)
+        return replace(self, exchanges=(*self.exchanges, exchange)[-MOST_EXCHANGES:], unsaved=self.unsaved + 1)
 
     def without_last(self) -> Conversation:
-        return replace(self, exchanges=self.exchanges[:-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """All conversations of one browser, the newest first; `current` is the one on the page."""
-
-    current: Conversation
-    others: tuple[Conversation, ...] = ()
-
-    @classmethod
-    def from_json(cls, value: object) -> Kept:
-        row = _row(value)
-        conversations = []
-        for one in _rows(row, "conversations")[:MOST_CONVERSATIONS]:
-            exchanges = tuple(e for e in map(Exchange.from_json, _rows(one, "exchanges")[:MOST_EXCHANGES]) if e)
-            key = _text(one, "key")
-            if exchanges and re.fullmatch(r"[A-Za-z0-9_-]{6,32}", key):
-                conversations.append(Conversation(key, exchanges, _text(one, "at")))
-        here = _text(row, "current")
-        current = next((c for c in conversations if c.key == here), None) or Conversation(_key())
-        return cls(current, tuple(c for c in conversations if c.key != current.key))
-
-    def to_json(self) -> dict[str, Any]:
-        """The current conversation counts only once something was asked in it."""
-        said = ((self.current,) if self.current.exchanges else ()) + self.others
-        rows: list[dict[str, Any]] = []
-        room = MOST_CHARACTERS
-        for c in said[:MOST_CONVERSATIONS]:
-            row = {"key": c.key, "at": c.at, "exchanges": [e.to_json() for e in c.exchanges]}
-            room -= len(json.dumps(row, ensure_ascii=False))
-            if room < 0 and rows:
-                break
-            rows.append(row)
-        return {"current": self.current.key, "conversations": rows}
-
-    def with_current(self, conversation: Conversation) -> Kept:
-        return replace(self, current=conversation)
-
-    def fresh(self) -> Kept:
-        """Begins a new conversation; an empty one is not kept."""
-        return Kept(Conversation(_key()), ((self.current,) if self.current.exchanges else ()) + self.others)
-
-    def opened(self, key: object) -> Kept:
-        """The one with that key on the page; unchanged where there is none."""
-        wanted = next((c for c in self.others if c.key == key), None)
-        if wanted is None:
-            return self
-        rest = tuple(c for c in self.others if c.key != key)
-        return Kept(wanted, ((self.current,) if self.current.exchanges else ()) + rest)
-
-    def dropped(self, key: object) -> Kept:
-        if self.current.key == key:
-            return Kept(Conversation(_key()), self.others)
-        return replace(self, others=tuple(c for c in self.others if c.key != key))
+        """The last exchange is asked again; the library keeps the old one until the new one takes its place."""
+        if self.unsaved:
+            return replace(self, exchanges=self.exchanges[:-1], unsaved=self.unsaved - 1)
+        return replace(self, exchanges=self.exchanges[:-1], stored=max(0, self.stored - 1))
 
 
 def best_of_articles(hits: Sequence[Hit], most: int = SHOWN_HITS) -> tuple[Hit, ...]:
@@ -194,11 +149,7 @@ def best_of_articles(hits: Sequence[Hit], most: int = SHOWN_HITS) -> tuple[Hit, 
     return tuple(first.values())[:most]
 
 
-# ---------------------------------------------------------------- reading what a browser says
-
-
-def _key() -> str:
-    return secrets.token_urlsafe(9)
+# ---------------------------------------------------------------- reading what was kept
 
 
 def _row(value: object) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The whole page as Gradio blocks: its bar, its tabs, and what is kept in the reader's browser."""
+"""The whole page as Gradio blocks: its bar, its tabs, and the conversation that is open."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rag.chat.background import Background
 from rag.chat.blocks import AT_ONCE, gr, html
 from rag.chat.desk import Desk
 from rag.chat.markup import pages
+from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
 from rag.library import Library
 from rag.types import Reply
@@ -71,8 +72,7 @@ def build(
         analytics_enabled=False,
         delete_cache=(3600, 86400),
     ) as page:
-        # The browser keeps the conversations; the key is no secret from the reader's own machine.
-        kept = gr.BrowserState({}, storage_key="rag.conversations", secret="rag")
+        kept = gr.State(None)  # the conversation on this page; the library has it too
         with gr.Column(elem_id="rag"):
             spoken = "zh-CN" if language == "zh" else language
             html(pages.header(words, spoken, _script_words(language)), elem_id="bar")
@@ -84,7 +84,7 @@ def build(
                         shelf = library_tab.parts(words)
             live = html(elem_id="live")
             bridge = gr.HTML("", elem_id="bridge", apply_default_css=False, js_on_load=BRIDGE)
-        ask_tab.wire(page, asking, reader, runs, chat, kept, live, bridge)
+        ask_tab.wire(page, asking, reader, Notebook(library), runs, chat, kept, live, bridge)
         if staff:
             desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
             library_tab.wire(desk, shelf, bridge, looking)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rag import errors
 from rag.chat import markup
-from rag.chat.conversation import LOOKED_AT, NEAREST, Exchange, Kept, Trouble, best_of_articles, link, unlink
+from rag.chat.conversation import LOOKED_AT, NEAREST, Conversation, Exchange, Trouble, best_of_articles, link, unlink
 from rag.chat.markup import Say, answers, sources
 from rag.library import Library
 from rag.types import Citation, Filter, Piece, Reply
@@ -27,10 +27,10 @@ Message = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The exchange as it grows; at the end, what the browser is to keep."""
+    """The exchange as it grows; at the end, the conversation that has it."""
 
     card: str  # the question and the answer so far
-    kept: Kept | None = None  # in the last step alone
+    conversation: Conversation | None = None  # in the last step alone
     exchange: Exchange | None = None
 
 
@@ -79,9 +79,9 @@ class Reader:
 
     # ---------------------------------------------------------------- asking
 
-    def messages(self, kept: Kept) -> list[Message]:
+    def messages(self, conversation: Conversation) -> list[Message]:
         """The thread as it stands."""
-        exchanges = kept.current.exchanges
+        exchanges = conversation.exchanges
         shown: list[Message] = []
         for i, exchange in enumerate(exchanges):
             card = answers.exchange_card(self.say, i, exchange, i == len(exchanges) - 1)
@@ -92,10 +92,15 @@ class Reader:
         return shown
 
     def ask(
-        self, question: str, kept: Kept, only: Filter, stop: threading.Event, engine: str | None = None
+        self,
+        question: str,
+        conversation: Conversation,
+        only: Filter,
+        stop: threading.Event,
+        engine: str | None = None,
     ) -> Iterator[Step]:
         """The exchange as it grows, then as it is kept. Errors become its card."""
-        say, conversation = self.say, kept.current
+        say = self.say
         number, asked = len(conversation.exchanges), answers.question(question)
         started = time.monotonic()
         name = engine or self.library.settings.engine
@@ -104,7 +109,7 @@ class Reader:
         try:
             reply, shown_at, stage = None, 0.0, ""
             if only and not self.library.articles(only, limit=1):
-                yield self._last(Exchange(question, trouble=self._nothing_left(), only=only), kept)
+                yield self._last(Exchange(question, trouble=self._nothing_left(), only=only), conversation)
                 return
             for piece in self.library.ask(
                 question, history=conversation.turns(), only=only, engine=engine, stream=True, stop=stop.is_set
@@ -123,13 +128,13 @@ class Reader:
             logging.getLogger("rag.chat").debug("while answering", exc_info=True)
             trouble = self._trouble(errors.Error(detail=type(error).__name__), written)
             exchange = Exchange(question, trouble=trouble, only=only)
-        yield self._last(exchange, kept)
+        yield self._last(exchange, conversation)
 
-    def _last(self, exchange: Exchange, kept: Kept) -> Step:
-        conversation = kept.current.having(exchange)
+    def _last(self, exchange: Exchange, before: Conversation) -> Step:
+        conversation = before.having(exchange)
         card = answers.exchange_card(self.say, len(conversation.exchanges) - 1, exchange, True)
         shown = markup.raw(answers.question(exchange.question), card)
-        return Step(shown, kept.with_current(conversation), exchange)
+        return Step(shown, conversation, exchange)
 
     def _finished(self, question: str, reply: Reply, only: Filter) -> Exchange:
         self.told(reply)
@@ -178,16 +183,22 @@ class Reader:
 
     # ---------------------------------------------------------------- sources
 
-    def open(self, wanted: Mapping[str, object], kept: Kept) -> str:
+    def linked(self, article_id: str, at: str) -> str:
+        """The panel that a link opens; `at`: "12-40", the characters it marks, or ""."""
+        found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", at)
+        span = (int(found[1]), int(found[2])) if found else None
+        return self._panel(article_id[:200], span=span)
+
+    def open(self, wanted: Mapping[str, object], conversation: Conversation) -> str:
         """The panel for {"cite": "c-1001"} or {"article": id}; "" for what this conversation does not hold."""
         article = wanted.get("article")
         if isinstance(article, str):
             return self._panel(article[:200])
         place = unlink(wanted.get("cite"))
-        if place is None or not 0 <= place[0] < len(kept.current.exchanges):
+        if place is None or not 0 <= place[0] < len(conversation.exchanges):
             return ""
         number, n = place
-        exchange = kept.current.exchanges[number]
+        exchange = conversation.exchanges[number]
         reply = exchange.reply
         if reply is None:
             return ""
@@ -226,7 +237,7 @@ class Reader:
         except errors.UnknownName:
             return sources.missing(self.say, title, quote, place)
         if span is not None and quote and article.text[span[0] : span[1]] != quote:
-            start = article.text.find(quote)  # what a browser says of places is not believed, but looked up
+            start = article.text.find(quote)  # places that were kept are not believed, but looked up
             span = (start, start + len(quote)) if start >= 0 else None
         return sources.panel(self.say, article, reference, span, place, reprints)
 

@@ -66,6 +66,7 @@
     for (const why of $$("#thread .do-why")) set(why, "aria-expanded", String(why.closest(".a").classList.contains("open")));
     complain();
     draft();
+    address();
     supersede();
     markCurrent();
     follow();
@@ -95,6 +96,13 @@
       const old = begun && i >= rows.length - 2;
       if (row.hidden !== old) row.hidden = old;
     });
+  }
+  // The page's address names the conversation on it, so that a reload, a bookmark or a link finds it again.
+  function address() {
+    const list = $("#drawer .dlist"), on = list && $(".ci.on .do-open", list), asked = new URLSearchParams(location.search);
+    const key = on ? on.dataset.key : null;
+    if (!list || asked.get("c") === key) return;
+    history.replaceState(null, "", location.pathname + (key ? "?c=" + encodeURIComponent(key) : ""));
   }
   let planned = 0;
   function soon() { if (!planned) planned = requestAnimationFrame(() => { planned = 0; mend(); }); }
@@ -252,6 +260,63 @@
     });
   }
 
+  // ---------------------------------------------------------------- conversations: found, renamed, shared
+  const talk = (key) => "api/conversations/" + encodeURIComponent(key);
+  async function change(key, what) {
+    const answer = await fetch(talk(key), {method: "PATCH", headers: {"Content-Type": "application/json"}, body: JSON.stringify(what)});
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  }
+  let looked = 0;
+  function look(text) {         // by title at once, then by all that was said
+    const wanted = text.trim().toLowerCase(), rows = $$("#drawer .ci");
+    for (const row of rows) row.hidden = !$(".do-open", row).textContent.toLowerCase().includes(wanted);
+    clearTimeout(looked);
+    if (wanted) looked = setTimeout(async () => {
+      const answer = await fetch("api/conversations?limit=1000&text=" + encodeURIComponent(wanted.slice(0, 200)));
+      const box = $("#in-conversations");
+      if (!answer.ok || !box || box.value !== text) return;
+      const keys = new Set((await answer.json()).conversations.map((one) => one.key));
+      for (const row of $$("#drawer .ci")) if (keys.has($(".do-open", row).dataset.key)) row.hidden = false;
+    }, 200);
+  }
+  function rename(button) {
+    const row = button.closest(".ci"), title = $(".do-open span", row), opening = $(".do-open", row);
+    const box = document.createElement("input");
+    box.value = title.textContent;
+    box.maxLength = 80;
+    box.setAttribute("aria-label", word("rename"));
+    let over = false;
+    const end = async (keep) => {
+      if (over) return;
+      over = true;
+      const wanted = box.value.trim();
+      box.replaceWith(opening);
+      opening.focus();
+      if (!keep || !wanted || wanted === title.textContent) return;
+      try { title.textContent = (await change(button.dataset.key, {title: wanted})).title; }
+      catch (failed) { tell(word("failed")); }
+    };
+    box.addEventListener("keydown", (event) => {
+      if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      end(event.key === "Enter");
+    });
+    box.addEventListener("blur", () => end(true));
+    opening.replaceWith(box);
+    box.focus();
+    box.select();
+  }
+  function share(button) {
+    change(button.dataset.key, {shared: true}).then(
+      () => copy(location.origin + location.pathname + "?c=" + encodeURIComponent(button.dataset.key), "shared"), () => tell(word("failed")));
+  }
+  function linkTo(button) {
+    const at = button.dataset.at ? "&at=" + button.dataset.at : "";
+    copy(location.origin + location.pathname + "?a=" + encodeURIComponent(button.dataset.article) + at, "linked");
+  }
+
   // ---------------------------------------------------------------- pressing
   function fill(text) {
     const box = $("#question");
@@ -292,6 +357,10 @@
     "do-new": () => { hush(); close(); if (matchMedia(NARROW).matches) drawer(false); tab("ask"); send("fresh"); const q = $("#question"); if (q) q.focus(); },
     "do-open": (b) => { hush(); close(); if (matchMedia(NARROW).matches) drawer(false); following = "end"; send("conversation", {key: b.dataset.key}); },
     "do-drop": (b) => send("drop", {key: b.dataset.key}),
+    "do-acts": (b) => set(b, "aria-expanded", String(b.closest(".ci").classList.toggle("open"))),
+    "do-rename": (b) => rename(b),
+    "do-share": (b) => share(b),
+    "do-link": (b) => linkTo(b),
     "do-size": () => {
       if (SIZES[size]) root.classList.remove(SIZES[size]);
       size = (size + 1) % SIZES.length;
@@ -338,12 +407,12 @@
       try { sessionStorage.setItem("rag.draft", event.target.value); } catch (e) { /* a private window keeps nothing */ }
     }
     if (event.target.id !== "in-conversations") return;
-    const wanted = event.target.value.trim().toLowerCase();
-    for (const row of $$("#drawer .ci")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    look(event.target.value);
   });
 
   // ---------------------------------------------------------------- keys
   addEventListener("keydown", (event) => {
+    if (event.target.closest(".ci input")) return;         // a name is being written
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
     if (event.isComposing || event.keyCode === 229) {      // an input method is at work: its Enter is not ours
       if (event.key === "Enter") event.stopImmediatePropagation();

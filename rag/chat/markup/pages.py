@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from rag.chat.conversation import Conversation
 from rag.chat.markup import Html, Say, button, day, dotted, el, filled, icon, icon_button, moment, paper, raw
 from rag.chat.markup.troubles import empty_library
-from rag.types import Article, LibraryState
+from rag.errors import Error
+from rag.types import Article, LibraryState, Talk
 
 
 def header(say: Say, language: str, words: Mapping[str, str]) -> Html:
@@ -81,10 +82,10 @@ def _under(hint: str, part: Html, rows: Sequence[Html]) -> Html:
     return raw(el("p", hint, css="hint"), part) if rows else Html()
 
 
-def conversations(say: Say, current: Conversation, others: Sequence[Conversation]) -> Html:
-    """The drawer: newest first, each opened or deleted by its key."""
-    said = [*((current,) if current.exchanges else ()), *others]
-    rows = [_row(say, c, c.key == current.key) for c in said]
+def conversations(say: Say, current: Conversation, talks: Sequence[Talk], unsaved: Error | None = None) -> Html:
+    """The drawer: newest first, each opened, renamed, shared, exported or deleted by its key. `unsaved`: why the last
+    exchange could not be kept."""
+    rows = [_row(say, talk, talk.key == current.key) for talk in talks]
     search = el(
         "div",
         icon("find"),
@@ -103,9 +104,10 @@ def conversations(say: Say, current: Conversation, others: Sequence[Conversation
         search,
         el(
             "div",
+            el("p", say("chat.unsaved", what=unsaved.what), css="note", role="alert") if unsaved else None,
             *rows,
             None if rows else el("p", say("chat.no_conversation"), css="note"),
-            el("p", say("chat.only_here"), css="note"),
+            el("p", say("chat.kept_here"), css="note"),
             css="dlist",
         ),
         css="drawer",
@@ -114,16 +116,29 @@ def conversations(say: Say, current: Conversation, others: Sequence[Conversation
     )
 
 
-def _row(say: Say, c: Conversation, on: bool) -> Html:
-    facts = dotted((moment(say, c.at), say("chat.questions", n=len(c.exchanges))))
+def _row(say: Say, talk: Talk, on: bool) -> Html:
+    facts = dotted((moment(say, talk.at), say("chat.questions", n=talk.exchanges)))
+    named = {"data_key": talk.key}
     opening = el(
         "button",
-        c.title[:60],
+        el("span", talk.title[:60]),
         el("small", facts),
         css="do-open",
         type="button",
-        data_key=c.key,
         aria_current="true" if on else None,
+        **named,
     )
-    dropping = icon_button("ghost do-drop", "trash", say("chat.drop_named", title=c.title[:30]), data_key=c.key)
-    return el("div", opening, dropping, css="ci on" if on else "ci")
+    files = [
+        el("a", say(f"chat.as_{form}"), css="btn ghost", href=f"api/conversations/{talk.key}.{form}", download=True)
+        for form in ("docx", "md", "json")
+    ]
+    more = icon_button("ghost do-acts", "chev", say("chat.more_named", title=talk.title[:30]), aria_expanded="false")
+    acts = el(
+        "div",
+        button("ghost do-rename", "pen", say("chat.rename"), **named),
+        button("ghost do-share", "copy", say("chat.link"), **named),
+        *files,
+        button("ghost do-drop", "trash", say("chat.drop"), **named),
+        css="row",
+    )
+    return el("div", opening, more, acts, css="ci on" if on else "ci")

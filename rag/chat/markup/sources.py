@@ -55,7 +55,9 @@ def panel(
         css="meta",
     )
     whole = button("do-whole", "file", say("chat.panel.whole")) if cut else None
-    foot = el("div", whole, button("pri do-cite", "copy", say("chat.panel.copy")), css="sfoot")
+    at = f"{quoted[0]}-{quoted[1]}" if quoted else ""
+    link = button("do-link", "copy", say("chat.link"), data_article=article.article_id, data_at=at)
+    foot = el("div", whole, link, button("pri do-cite", "copy", say("chat.panel.copy")), css="sfoot")
     return _side(say, place, raw(cutting, meta), foot)
 
 
