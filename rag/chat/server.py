@@ -14,7 +14,8 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import sha256
 from ipaddress import ip_address
@@ -36,7 +37,7 @@ ASSETS = Path(__file__).parent / "assets"
 MOST_BODY = 8_000_000  # bytes of any request but an upload: a browser sends its conversations along
 MOST_SENT = MEGABYTES * 1_000_000 + 1_000_000  # of an upload over the API: the files and the form around them
 UPLOADS = ("/gradio_api/upload", "/api/documents")
-OURS = ("/api/", "/v1/", "/healthz", "/metrics")  # addresses for programs: they are refused in JSON
+OURS = ("/api/", "/v1/", "/mcp", "/healthz", "/metrics")  # addresses for programs: they are refused in JSON
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -128,6 +129,7 @@ def application(
     from fastapi.staticfiles import StaticFiles
 
     from rag import api
+    from rag.api import mcp
     from rag.api.asking import Asking
     from rag.api.metrics import Metrics
     from rag.chat import page
@@ -138,7 +140,19 @@ def application(
     blocks = page.build(
         library, language=language, staff=at_home, background=background, uploads=uploads, told=metrics.answered
     )
+    asking = Asking(library, metrics)
+    agents = mcp.server(library, asking) if mcp.installed() else None
+
+    @asynccontextmanager
+    async def living(_: Any) -> AsyncIterator[None]:
+        if agents is None:
+            yield
+            return
+        async with agents.session_manager.run():
+            yield
+
     app = FastAPI(
+        lifespan=living,
         title=say("chat.title"),
         version=__version__,
         description=say("api.told"),
@@ -163,7 +177,9 @@ def application(
             media_type="application/manifest+json",
         )
 
-    app.include_router(api.routes(library, Asking(library, metrics), uploads, background))
+    app.include_router(api.routes(library, asking, uploads, background))
+    if agents is not None:
+        app.router.routes.extend(mcp.routes(agents))
     page.mount(app, blocks, MEGABYTES)
     return Gate(app, partial(head, language), language, at_home=at_home, metrics=metrics)
 

@@ -280,6 +280,14 @@ def serve(
         chat.serve(shelf, host=host, port=port)
 
 
+@app.command(help=say("cli.mcp.help"))
+def mcp(engine: EngineOption = None, library: LibraryOption = None) -> None:
+    from rag.api import mcp as agents
+
+    with opened(library, engine=engine, create=True) as shelf:
+        agents.serve(shelf)
+
+
 @app.command(help=say("cli.check.help"))
 def check(
     repair: Annotated[bool, typer.Option("--repair", help=say("cli.check.repair"))] = False,
