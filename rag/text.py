@@ -57,7 +57,7 @@ _WORDLIKE = re.compile(rf"[0-9a-z]|[{_HAN}]|[^\W_]")
 # Runs of other scripts that no dictionary cuts (Tibetan, Yi, kana, Hangul…): found by their characters.
 _OTHER_RUN = re.compile(r"[\u0f00-\u0fff\ua000-\ua4cf\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff]+")
 
-_TOKENS = "1"  # counted up when `tokens` cuts otherwise
+_TOKENS = "2"  # counted up when `tokens` cuts otherwise
 _user_words: tuple[str, ...] = ()
 
 
@@ -249,6 +249,8 @@ def _number_matches(folded: str) -> Iterator[re.Match[str]]:
                 continue
             done = at = m.end()
             before = max(0, m.start() - 1)
+            if not m["arabic"] and m.group() in _SMALL and folded[before].isdigit() and before < m.start():
+                continue  # 12千克: the unit's own 千
             if m["arabic"] or not (_NOT_COUNTING.match(folded, before) or _NOT_COUNTING.match(folded, m.start())):
                 yield m
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.answering import gate
+from rag.answering.quantities import with_unit
 
 PAGE = "全区发布推文1900余篇，阅读量超1100万次，视频播放量达1700余万次。"
 
@@ -69,10 +70,10 @@ def test_a_fault_shows_what_stands_there_instead() -> None:
 
 
 def test_a_number_alone_is_given_the_unit_of_its_evidence() -> None:
-    assert gate.with_unit("12", "12月的事故造成12人死亡。") == "12人"
-    assert gate.with_unit("12。", "事故造成12人死亡。") == "12人"
-    assert gate.with_unit("12", "号码是12。") == "12"
-    assert gate.with_unit("死亡12", "事故造成12人死亡。") == "死亡12"
+    assert with_unit("12", "12月的事故造成12人死亡。") == "12人"
+    assert with_unit("12。", "事故造成12人死亡。") == "12人"
+    assert with_unit("12", "号码是12。") == "12"
+    assert with_unit("死亡12", "事故造成12人死亡。") == "死亡12"
 
 
 def test_figures_dates_and_names_are_hard_and_words_are_not() -> None:
@@ -108,3 +109,63 @@ def test_a_text_bears_out_itself_whatever_stands_around_it(sentence: str, more: 
 @given(st.integers(2, 10**7), st.sampled_from("天人次米元亩"))
 def test_another_number_is_never_borne_out(number: int, unit: str) -> None:
     assert "number" in kinds(f"总数是{number + 1}{unit}。", f"总数是{number}{unit}。")
+
+
+# ---------------------------------------------------------------- more that a sentence can get wrong
+
+PARTS = "第一步，2020年1月1日起，长江流域的332个保护区禁止捕捞。第二步，2021年1月1日起，长江干流实行为期10年的禁捕。"
+RACE = "1997年5月，“深蓝”在六局比赛中以3.5比2.5战胜国际象棋世界冠军卡斯帕罗夫。"
+TWO = "青岭市急救中心新布设220台急救设备，全部接入小程序。\n种植面积为120亩，分布在云溪县和南坪区的4个合作社。"
+RATES = "我国儿童近视率2018年是53.6%，2022年是51.9%。"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence", "kind"),
+    [
+        ("2021年1月1日起，长江流域的332个保护区禁止捕捞。", PARTS, "mixed"),
+        ("1997年5月，卡斯帕罗夫在六局比赛中战胜“深蓝”。", RACE, "mixed"),
+        ("新布设的220台急救设备分布在云溪县和南坪区的4个合作社。", TWO, "mixed"),
+        ("我国儿童近视率2018年是51.9%，2022年是53.6%。", RATES, "mixed"),
+        ("世界自然保护联盟把等级由“易危”调为“濒危”。", "世界自然保护联盟把等级由“濒危”调为“易危”。", "mixed"),
+        ("2022年4月1日起实施。", "标准（GB 5749—2022）自2023年4月1日起实施。", "date"),
+        ("直径不大于2.5毫米。", "PM2.5是指直径不大于2.5微米的颗粒物。", "unit"),
+        ("最高车速不超过每分钟25公里。", "最高车速不超过每小时25公里。", "unit"),
+        ("我国是第四个发射卫星的国家。", "我国是第五个发射卫星的国家，前面有4个国家。", "number"),
+        ("约公元256年，李冰修建了都江堰。", "约公元前256年，李冰修建了都江堰。", "date"),
+        ("在第0、3、7、14、21天各打1剂。", "在第0、3、7、14、28天各打1剂，或第7天和第21天。", "number"),
+        ("讲座在资阳市图书馆举行。", "讲座在资阳市委党校举行。", "name"),
+        ("它出自微软的研究人员。", "它出自谷歌的研究人员2017年的论文。", "name"),
+        ("人吃了病树的果子，会得病。", "人接触病树、吃病树的果子，不会得病。", "negation"),
+        ("活动不免费。", "活动免费，但不接受现场报名。", "negation"),
+        ("江豚的数量减少到1249头。", "江豚的数量增加到1249头。", "negation"),
+        ("总数已经超过1900只。", "总数已经接近1900只。", "strong"),
+        ("空气质量指数测出所有污染物。", "空气质量指数测出六种污染物的浓度，各算出一个分指数。", "strong"),
+    ],
+)
+def test_what_is_mixed_up_turned_round_or_overdone_is_named(sentence: str, evidence: str, kind: str) -> None:
+    assert kind in kinds(sentence, evidence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("2022年我国儿童近视率为51.9%，2018年为53.6%。", RATES),
+        ("卡斯帕罗夫1997年5月在六局比赛中被“深蓝”战胜。", RACE),
+        ("长江流域332个保护区从2020年1月1日起禁止捕捞，长江干流2021年1月1日起实行为期10年的禁捕。", PARTS),
+        ("芥酸含量不得超过3.0%。", "芥酸含量不大于3.0%。"),
+        ("一年有7个月是旱季。", "全年有7个月是旱季。"),
+        ("培训举行了两天。", "培训于11月19日至20日举行。"),
+        ("青岭现有设备640台。", "目前全市设备总数达到640台。"),
+        ("发改委印发了方案。", "国家发展和改革委员会印发了方案。"),
+        ("沟坑面积不超过百分之十。", "沟坑占稻田面积的比例不超过10%。"),
+        ("会议于2025-02-21召开。", "会议于2025年2月21日召开。"),
+        ("不要顺着沟跑，要往两岸跑。", "不要顺着沟跑，也不要停留，要往沟两岸跑。"),
+    ],
+)
+def test_an_honest_rewording_is_let_pass(sentence: str, evidence: str) -> None:
+    assert kinds(sentence, evidence) == []
+
+
+def test_a_sentence_in_the_evidences_own_words_is_never_mixed_up() -> None:
+    for line in PARTS.split("。")[:-1]:
+        assert kinds(f"{line}。", PARTS) == []

@@ -10,12 +10,16 @@ import math
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from rag import text as t
+from rag.answering.binding import mixed
+from rag.answering.marks import CODE, NOT_WORD, QUOTE, bare, counts, marked, stands
+from rag.answering.polarity import overdone, turned
+from rag.answering.quantities import DATED, Date, Quantity, counter, dates, only_a_while, quantities
 
-FaultKind = Literal["number", "unit", "date", "code", "quote", "name", "negation", "strong", "words"]
+FaultKind = Literal["number", "unit", "date", "code", "quote", "name", "negation", "strong", "mixed", "words"]
 HARD: frozenset[FaultKind] = frozenset({"number", "unit", "date", "code", "quote", "name"})
 
 # Share of a sentence's content words that must stand in its evidence. On the shared development sentences honest
@@ -23,6 +27,7 @@ HARD: frozenset[FaultKind] = frozenset({"number", "unit", "date", "code", "quote
 MOST = 0.55
 # The same for each of its longer clauses: .44 and more in honest ones; what a model strings together has less.
 CLAUSE, LONGER = 0.4, 6  # share; characters of content
+TABLE = 0.75  # of both, where the evidence is a row of a table: it has no verbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,130 +47,10 @@ class Fault:
 # ---------------------------------------------------------------- figures
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A number with its unit: 1700余万次 is (17000000, 次). Unit "": none that is known, fits every unit."""
-
-    value: float
-    unit: str
-    said: str
-
-
-# Units that mean the same stand together; measure words that writers swap freely (个) are left out, and fit all.
-_SAME = [
-    "年",
-    "月",
-    "个月",
-    "日 号 天",
-    "小时 个小时 钟头",
-    "时 点 点钟",
-    "分钟 分",
-    "秒 秒钟",
-    "周 星期",
-    "岁",
-    "公里 千米 km",
-    "米 m",
-    "厘米 cm",
-    "毫米 mm",
-    "微米",
-    "纳米",
-    "里",
-    "亩",
-    "公顷",
-    "平方米 平米",
-    "平方公里 平方千米",
-    "立方米 方",
-    "吨",
-    "公斤 千克 kg",
-    "斤",
-    "克 g",
-    "毫克 mg",
-    "微克",
-    "升",
-    "毫升",
-    "元 块 块钱",
-    "角",
-    "美元",
-    "% 百分之",
-    "‰",
-    "个百分点",
-    "℃ 摄氏度 度",
-    "倍",
-    "千瓦",
-    "兆瓦",
-    "千瓦时",
-    "瓦",
-    "人次",
-    "人 名 位",
-    "只 头 羽",
-    "棵 株",
-    "次 回 遍 场次",
-    "届",
-    "版",
-    "级",
-    "楼 层",
-    "亿 亿元",
-]
-_UNIT = {unit: group.split()[0] for group in _SAME for unit in group.split()}
-_UNIT_AT = re.compile("|".join(sorted(map(re.escape, _UNIT), key=len, reverse=True)))
-_ABOUT = re.compile(r"[余多几来](?P<times>[万亿]*)")
-_COUNTED = re.compile(
-    rf"[余多几来]?(?P<unit>{_UNIT_AT.pattern}|[篇个条件项家支种座台架艘辆套场期册本张份所处幢栋间队组])"
-)
-_TO = re.compile(r"\s*(?:至|到|~|-+)\s*\d")
-_DATED = ("年", "月", "日")
-_MEASURED = set(_UNIT.values()) - {"人", "人次", "只", "棵", "次", "届", "版", "级", "楼", "时", "角"}
-
-
-def quantities(text: str) -> Iterator[Quantity]:
-    """The figures of a text, the last one first. One that only introduces a noun (一种, 一个) is none."""
-    folded = t.fold(text)
-    ranged = ""  # the unit of a range stands behind its second number: 3至5天
-    for number in reversed(t.numbers(folded)):
-        value, end = number.value, number.end
-        if number.text == "百" and folded.startswith("分之", end):
-            continue
-        if number.text == "千" and folded[number.start - 1 : number.start].isdigit():  # 12千克
-            continue
-        about = _ABOUT.match(folded, end)
-        if about:
-            end = about.end()
-            for c in about["times"]:
-                value *= 1e4 if c == "万" else 1e8
-        unit = _UNIT_AT.match(folded, end)
-        kind = _UNIT[unit[0]] if unit else ""
-        if folded.startswith("成", end) and 1 <= value <= 10:  # 三成 is 30%
-            value, kind, end = value * 10, "%", end + 1
-        elif folded[: number.start].endswith("百分之"):
-            kind = "%"
-        if not kind and _TO.match(folded, end):
-            kind = ranged
-        ranged = kind
-        if number.text == "一" and kind not in _MEASURED:  # 一种, 办了一次, 第一 (see _STRONG)
-            continue
-        yield Quantity(round(value, 6), kind, text[number.start : unit.end() if unit else end])
-
-
-def with_unit(sentence: str, evidence: str) -> str:
-    """A sentence that is a number and no more, with the unit that the evidence gives it: 12 → 12人, 1900 → 1900余篇."""
-    numbers = t.numbers(sentence)
-    if len(numbers) != 1 or _NOT_WORD.sub("", sentence.replace(numbers[0].text, "", 1)):
-        return sentence
-    folded, dated = t.fold(evidence), sentence
-    for number in t.numbers(folded):
-        unit = _COUNTED.match(folded, number.end)
-        if unit and math.isclose(number.value, numbers[0].value, rel_tol=1e-9):
-            said = evidence[number.start : unit.end()]
-            if _UNIT.get(unit["unit"]) not in _DATED:
-                return said
-            dated = said
-    return dated
-
-
 def _same_unit(said: Quantity, there: Quantity) -> bool:
     """A figure without a known unit fits any but a date: 12个家庭 is not proved by 12月."""
     if not said.unit:
-        return there.unit not in _DATED
+        return there.unit not in DATED
     return not there.unit or there.unit == said.unit
 
 
@@ -178,11 +63,16 @@ def years_of(date: str | None, before: str) -> frozenset[float]:
 
 def _figures(sentence: str, evidence: str, years: Collection[float]) -> Iterator[Fault]:
     there = list(quantities(evidence))
+    folded = t.fold(evidence)
     for said in quantities(sentence):
         alike = [q for q in there if math.isclose(q.value, said.value, rel_tol=1e-9)]
+        if said.ordinal and any(q.ordinal for q in there) and not any(q.ordinal for q in alike):
+            alike = [q for q in alike if q.unit and q.unit == said.unit]
         if any(_same_unit(said, q) for q in alike):
             continue
         if said.unit == "年" and said.value in years:
+            continue
+        if not alike and (only_a_while(said, folded) or _counted_up(said, sentence, evidence)):
             continue
         if alike:
             yield Fault("unit", said.said, alike[0].said)
@@ -192,97 +82,149 @@ def _figures(sentence: str, evidence: str, years: Collection[float]) -> Iterator
         yield Fault(kind, said.said, same_unit[0] if len(same_unit) == 1 else None)
 
 
+def _counted_up(said: Quantity, sentence: str, evidence: str) -> bool:
+    """两天 of 19日至20日, 两家 of two that are named: small numbers in words that a writer counted himself."""
+    if said.value > 4 or said.said[0] not in "两三四":
+        return False
+    if said.unit == "日":
+        spans = [
+            b.day - a.day + 1
+            for a, b in pairwise(dates(evidence))
+            if a.day and b.day and b.start - a.end < 3 and a.month == (b.month or a.month)
+        ]
+        return said.value in spans
+    by = counter(t.fold(sentence), said)
+    return not any(counter(t.fold(evidence), q) == by for q in quantities(evidence)) if by else False
+
+
+def _dates(sentence: str, evidence: str) -> Iterator[Fault]:
+    """A date put together from parts that stand apart: 2022年4月1日 where the evidence has 2023年4月1日."""
+    there = dates(evidence)
+    for said in dates(sentence):
+        if sum(x is not None for x in said.fields) < 2:
+            continue
+        near = [d for d in there if sum(a is not None and a == b for a, b in zip(said.fields, d.fields, strict=True))]
+        if near and not any(said.fits(d) for d in near) and max(_told(d) for d in near) > 1:
+            closest = max(near, key=lambda d: sum(a == b for a, b in zip(said.fields, d.fields, strict=True)))
+            yield Fault("date", sentence[said.start : said.end], evidence[closest.start : closest.end])
+
+
+def _told(date: Date) -> int:
+    return sum(x is not None for x in date.fields)
+
+
+# 每小时25公里, 0、3、7天, 140/90: what a figure is measured by, and figures that mean something in a row
+_RATE = re.compile(
+    r"每(?:一)?(?:个)?(小时|分钟|秒|天|日|周|月|年|公顷|亩|平方米|立方米|平方公里|公里|米|公斤|克|升|人|平方厘米)"
+)
+_DIMENSION = {
+    u: n
+    for n, units in enumerate(
+        ("小时 分钟 秒 天 周 月 年", "公顷 亩 平方米 平方公里 平方厘米", "公斤 克", "公里 米", "升 立方米")
+    )
+    for u in units.split()
+}
+_ROW = re.compile(r"(?<![\d.])\d+(?:\.\d+)?(?:[、/]\d+(?:\.\d+)?){2,}|(?<![\d.])\d+/\d+(?!\d)")
+
+
+def _rates(sentence: str, evidence: str) -> Iterator[Fault]:
+    told, there = t.fold(sentence), t.fold(evidence)
+    units = {m[1].replace("日", "天") for m in _RATE.finditer(there)}
+    for m in _RATE.finditer(told):
+        unit = m[1].replace("日", "天")
+        rivals = [u for u in units if u != unit and _DIMENSION.get(u) == _DIMENSION.get(unit, -1)]
+        if unit not in units and rivals and not re.search(rf"(?:一个?|/|1){re.escape(unit)}", there):
+            yield Fault("unit", m[0], f"每{rivals[0]}")
+
+
+def _rows(sentence: str, evidence: str) -> Iterator[Fault]:
+    there = t.fold(evidence)
+    for m in _ROW.finditer(t.fold(sentence)):
+        if m[0] not in there:
+            yield Fault("number", m[0])
+
+
 # ---------------------------------------------------------------- codes, quotations, names
 
-_CODE = re.compile(r"[a-z][a-z0-9]*(?:[-.+/&][a-z0-9]+)*")
-_QUOTE = re.compile(r"[“「『《\"]([^“”「」『』《》\"\n]{2,40})[”」』》\"]")
-_NOT_WORD = re.compile(r"[\W_]+")
-_HOME = {"中国", "我国", "全国", "国内"}
-_SURNAMES = frozenset(
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪"
-    "廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向汤翟"
-)
+_COMMON_CODES = {"ai", "app"}  # words like others
 
 
 def _codes(sentence: str, there: str) -> Iterator[Fault]:
-    for code in dict.fromkeys(_CODE.findall(t.fold(sentence))):
-        if not re.search(rf"(?<![a-z]){re.escape(code)}(?![a-z0-9])", there):
+    for code in dict.fromkeys(CODE.findall(t.fold(sentence))):
+        if code not in _COMMON_CODES and not re.search(rf"(?<![a-z]){re.escape(code)}(?![a-z0-9])", there):
             yield Fault("code", code)
 
 
 def _quotes(sentence: str, there: str) -> tuple[str, list[Fault]]:
     """The sentence without its quotations (their figures are names: “青航1号”), and those that are not borne out."""
-    bare = _NOT_WORD.sub("", there)
+    bare = NOT_WORD.sub("", there)
     wrong = []
-    for quoted in _QUOTE.findall(sentence):
-        if _NOT_WORD.sub("", t.fold(quoted)) not in bare:
+    for quoted in QUOTE.findall(sentence):
+        if NOT_WORD.sub("", t.fold(quoted)) not in bare:
             wrong.append(Fault("quote", quoted))
         sentence = sentence.replace(quoted, "")
     return sentence, wrong
 
 
-def _names(sentence: str, there: str) -> Iterator[Fault]:
-    """Persons and places, as the dictionary and the list of surnames see them."""
-    cut = _tagged(sentence)
-    folded, at = t.fold(sentence), 0
-    for i, (word, tag) in enumerate(cut):
-        start, at = at, at + len(word)
-        given = cut[i + 1][0] if i + 1 < len(cut) else ""
-        if len(word) == 1 and word in _SURNAMES and 0 < len(given) <= 2:  # 陈|简政
-            name = word + given
-            if word in there or given in there or (t.known(given) and tag[:2] != "nr"):
-                continue
-        elif (
-            len(word) > 1
-            and word not in _HOME
-            and (tag == "nr" or tag[:2] == "ns" or (word[0] in _SURNAMES and not t.known(word)))
-        ):
-            name = word
-        else:
+def _names(sentence: str, evidence: str, there: str) -> Iterator[Fault]:
+    """Persons, places and bodies that the evidence does not have."""
+    told = marked(sentence)
+    for mark in told.names:
+        name = mark.word
+        if name in there or (mark.kind == "person" and _given(name) in there):
             continue
-        if name in there or name.rstrip("省市县区州镇乡村") in there or (len(name) > 2 and name[1:] in there):
-            continue
+        if mark.kind == "place":
+            if bare(name) not in there and not _here(evidence):
+                yield Fault("name", name)
+        elif mark.kind == "body":
+            if not stands(name, there):
+                yield Fault("name", name)
         # 彭建祥|和 cut as 彭建|祥和: a pair across the cut that stands in the evidence shows that it is no name
-        edges = {folded[start - 1 : start + 1], folded[start + len(name) - 1 : start + len(name) + 1]}
-        if tag[:2] == "ns" or not any(len(pair) == 2 and pair.isalnum() and pair in there for pair in edges):
+        elif not any(
+            len(pair) == 2 and pair.isalnum() and pair in there
+            for pair in (told.folded[mark.start - 1 : mark.start + 1], told.folded[mark.end - 1 : mark.end + 1])
+        ):
             yield Fault("name", name)
 
 
-@lru_cache(maxsize=256)
-def _tagged(sentence: str) -> tuple[tuple[str, str], ...]:
-    return tuple(t.tagged(sentence))
+_STANDS_FOR = re.compile("^[该这那其当本他她它我你此各有两三]")
+
+
+def _replaced(sentence: str, evidence: str, there: str) -> Iterator[Fault]:
+    """Another word in the very place of a name: 谷歌的研究人员 told of 微软的研究人员."""
+    told, near = t.fold(sentence), marked(evidence)
+    for mark in near.names:
+        left, right = near.folded[max(0, mark.start - 2) : mark.start], near.folded[mark.end : mark.end + 2]
+        if len(left) < 2 or len(right) < 2 or mark.word in told:
+            continue
+        m = re.search(rf"{re.escape(left)}([\u4e00-\u9fffa-z]{{2,8}}?){re.escape(right)}", told)
+        if m and m[1] not in there and not set(m[1]) & set(mark.word) and not _STANDS_FOR.match(m[1]):
+            yield Fault("name", m[1], mark.word)
+            return
+
+
+def _given(name: str) -> str:
+    """The name without its surname; the whole of one that has but two characters."""
+    return name[1:] if len(name) > 2 else name
+
+
+_HERE = re.compile("[全本我][省市县区州镇乡村校]")
+
+
+def _here(evidence: str) -> bool:
+    """It says 全市 or 我省 and names no place: the place is the reader's."""
+    return bool(_HERE.search(evidence)) and not any(m.kind == "place" for m in marked(evidence).names)
 
 
 # ---------------------------------------------------------------- the rest
 
-_CONTENT = ("n", "v", "a", "m", "t", "s", "i", "l", "j", "z", "d", "eng")
-_NO = re.compile(
-    r"(?<!能)(?<!是)(?:不|没|未|无|非|勿|莫)(?!少|仅|但|只|断|同|久|过|管|论|妨|禁|人机|线|偿|限|常|洲|来|免|如|及)|禁止|拒绝|取消"
-)
-_LESS = re.compile("低于|不足|以下|以内|避免|防止|缺|除外|免")
-# Words that claim much, and what in the evidence bears each of them out.
-_STRONG = {
-    "全部 所有 全体 一律 任何": "全部 所有 全体 一律 任何 全 都 各 均 一切",
-    "完全 彻底": "完全 彻底 全",
-    "唯一": "唯一 只有 仅 独",
-    "首位 首个 首次 第一": "首 第一 冠 头 率先 最",
-    "最": "最 首 第一 冠 顶 盛 极",
-    "永远 必然 必定": "永远 必然 必定 一定 必",
-    "全国": "全国 我国 中国",
-    "全球 世界": "全球 世界 国际",
-}
-
-
+_CELLS = re.compile(r"\|.*\||\t")
 _CLAUSES = re.compile(r"[，,；;：:]")
 
 
 def length(sentence: str) -> int:
     """Characters of content: what evidence could bear out."""
-    return sum(len(word) for word, tag in _tagged(sentence) if _counts(word, tag))
-
-
-def _counts(word: str, tag: str) -> bool:
-    return tag.startswith(_CONTENT) and bool(word.strip()) and not _NOT_WORD.fullmatch(word)
+    return sum(len(word) for word, tag, _ in marked(sentence).tagged if counts(word, tag))
 
 
 def coverage(sentence: str, evidence: str) -> float:
@@ -294,8 +236,8 @@ def _held(sentence: str, there: str) -> tuple[float, float]:
     """The coverage and the length of the content."""
     values = {number.value for number in t.numbers(there)}
     whole = held = 0.0
-    for word, tag in _tagged(sentence):
-        if not _counts(word, tag):
+    for word, tag in t.tagged(sentence):
+        if not counts(word, tag):
             continue
         whole += len(word)
         if word in there or any(number.value in values for number in t.numbers(word)):
@@ -303,19 +245,6 @@ def _held(sentence: str, there: str) -> tuple[float, float]:
         else:
             held += 0.5 * sum(c in there for c in word)
     return (held / whole if whole else 0.0), whole
-
-
-def _polarity(sentence: str, evidence: str) -> Iterator[Fault]:
-    no = _NO.search(t.fold(sentence))
-    if no and not _NO.search(evidence) and not _LESS.search(evidence):
-        yield Fault("negation", no[0])
-
-
-def _claims(sentence: str, there: str) -> Iterator[Fault]:
-    for claims, grounds in _STRONG.items():
-        said = next((word for word in claims.split() if word in sentence), None)
-        if said and not any(word in there for word in grounds.split()):
-            yield Fault("strong", said)
 
 
 def faults(sentence: str, evidence: str, *, around: str = "", years: Collection[float] = ()) -> list[Fault]:
@@ -329,13 +258,21 @@ def faults(sentence: str, evidence: str, *, around: str = "", years: Collection[
     plain, found = _quotes(sentence, there)
     found += [
         *_figures(plain, evidence, years),
+        *_dates(plain, evidence),
+        *_rates(plain, evidence),
+        *_rows(plain, evidence),
         *_codes(sentence, there),
-        *_names(sentence, there),
-        *_polarity(sentence, near),
-        *_claims(t.fold(sentence), near),
+        *(list(_names(sentence, evidence, there)) or _replaced(sentence, evidence, there)),
+        *(Fault("negation", said, instead) for said, instead in turned(sentence, evidence)),
+        *(Fault("strong", said, instead) for said, instead in overdone(sentence, evidence)),
     ]
+    if not found:
+        crossed = mixed(sentence, evidence)
+        if crossed:
+            found.append(Fault("mixed", f"{crossed.said} · {crossed.of}", crossed.found))
     share = coverage(sentence, there)
     clauses = [_held(clause, there) for clause in _CLAUSES.split(sentence)]
-    if share < MOST or any(part < CLAUSE for part, length in clauses if length >= LONGER):
+    ease = TABLE if _CELLS.search(near) else 1.0
+    if share < ease * MOST or any(part < ease * CLAUSE for part, length in clauses if length >= LONGER):
         found.append(Fault("words", f"{share:.2f}"))
     return found

@@ -15,6 +15,7 @@ from rag import text as t
 from rag.answering import Said, gate
 from rag.answering.candidates import Candidate, gather
 from rag.answering.prompt import orders
+from rag.answering.quantities import quantities, with_unit
 from rag.question import Question
 from rag.types import Evidence, Hit
 
@@ -43,7 +44,7 @@ class Evident:
         self._weight = {word: math.log(1 + len(self._places) / n) for word, n in seen.items()}
         self._rare = math.log(1 + len(self._places))
         self._figures = {
-            q.value for hit in hits for part in (hit.text, hit.title, hit.date or "") for q in gate.quantities(part)
+            q.value for hit in hits for part in (hit.text, hit.title, hit.date or "") for q in quantities(part)
         }
 
     def prove(self, sentence: str, hints: Sequence[int] = ()) -> Said | None:
@@ -59,7 +60,7 @@ class Evident:
             if not found and bare and gate.coverage(self._question, self._around(evidence)) < _ASKED:
                 continue
             if not found:
-                return Said(gate.with_unit(sentence, evidence.text), (evidence,))
+                return Said(with_unit(sentence, evidence.text), (evidence,))
             if doubtful is None and [f.kind for f in found] == ["words"] and float(found[0].said) >= _SOME:
                 doubtful = evidence
         return self._by_clauses(sentence, hints) or (Said(sentence, (doubtful,), False) if doubtful else None)
@@ -67,7 +68,7 @@ class Evident:
     def known(self, tip: str) -> str:
         """An unfinished sentence up to its first figure that stands nowhere in the passages, or may be half of one."""
         end = len(tip)
-        for figure in gate.quantities(tip):  # from the last to the first
+        for figure in quantities(tip):  # from the last to the first
             at = tip.rfind(figure.said, 0, end)
             if figure.value not in self._figures or at + len(figure.said) == len(tip):
                 tip = tip[:at]
