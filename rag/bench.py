@@ -1,16 +1,18 @@
-"""A machine comes in, its times go out: starts in fresh processes, questions in this one, each several times.
+"""A machine comes in, its times go out: starts in fresh processes, questions in this one, each several times; and how
+long files take to be found.
 
 Times on a busy machine wander: medians are given, and each beside a yardstick taken in the same run.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -53,6 +55,121 @@ def bench(progress: Callable[[Progress], None] | None = None, runs: int = 5) -> 
             asks = [_timed(partial(library.ask, q)) for q in questions * runs]
             yield _row("search, warm", searches)
             yield _row("ask, warm", asks, "search, warm", searches)
+
+
+# ---------------------------------------------------------------- files come in
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`value` in its unit; `ratio`: over that of the yardstick."""
+
+    name: str
+    value: float
+    unit: str
+    yardstick: str = ""
+    ratio: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+CUT = "jieba.cut_for_search"
+
+
+def ingest(paths: Sequence[Path], progress: Callable[[Progress], None] | None = None) -> Iterator[Figure]:
+    """How fast these files (without any: the sample articles) become a library, in a folder that goes again.
+
+    The yardstick is plain `jieba.cut_for_search` over the same articles, its dictionary loaded before. Each part runs
+    in a process of its own: its peak of memory is no other's.
+    """
+    given = [str(Path(p).resolve()) for p in paths] or [str(settings.samples() / "articles")]
+    with tempfile.TemporaryDirectory(prefix="rag-bench-") as folder:
+        place = Path(folder) / "library"
+        added = _alone("_add", str(place), *given)
+        cut = _alone("_cut", str(place))
+        yield Figure(f"{CUT}, {added['characters']} characters", round(cut["seconds"], 4), "s")
+        name = f"add {added['articles']} articles, {added['passages']} passages, found by their words"
+        yield _against(name, added["seconds"], "s", CUT, cut["seconds"])
+        yield _against("memory at its peak, adding", added["peak"], "MB", CUT, cut["peak"])
+        one = f"add one more, {added['one_passages']} passages, found by its words"
+        yield _against(one, added["one_seconds"], "s", "a part of all", added["seconds"] / max(1, added["articles"]))
+        with door.open(place) as library:
+            done, seconds = _embed_some(library, progress)
+        if done:
+            yield _against("embed", done / seconds, "passages/s", "added", added["passages"] / added["seconds"])
+            yield Figure("until all are found by their meaning", round(added["passages"] * seconds / done, 1), "s")
+
+
+def _against(name: str, value: float, unit: str, yardstick: str, other: float) -> Figure:
+    return Figure(name, round(value, 4), unit, yardstick, round(value / other, 3) if other else None)
+
+
+def _alone(step: str, *words: str) -> dict[str, Any]:
+    """What a function of this module gives, called in a fresh Python."""
+    here = str(Path(__file__).resolve().parent.parent)
+    call = f"import json, sys; sys.path.insert(0, {here!r}); from rag import bench; "
+    call += f"print(json.dumps(bench.{step}(*sys.argv[1:])))"
+    done = subprocess.run([sys.executable, "-c", call, *words], check=True, stdout=subprocess.PIPE)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _add(place: str, *paths: str) -> dict[str, Any]:
+    with door.open(place) as library:
+        started = time.perf_counter()
+        library.add(paths, embed=False)
+        seconds, state = time.perf_counter() - started, library.state()
+        characters = sum(document.characters for document in library.documents())
+        some = library.articles(limit=1)
+        one = Path(place).with_name("one more.md")
+        one.write_text(f"# 又一篇\n\n{some[0].text if some else ''}\n\n又来了一篇。\n", "utf-8")
+        started = time.perf_counter()
+        (receipt,) = library.add([one], embed=False)
+        return {
+            "seconds": seconds,
+            "peak": _peak(),
+            "articles": state.articles,
+            "passages": state.passages,
+            "characters": characters,
+            "one_seconds": time.perf_counter() - started,
+            "one_passages": receipt.passages,
+        }
+
+
+def _cut(place: str) -> dict[str, Any]:
+    import logging
+
+    import jieba
+
+    with door.open(place) as library:
+        texts = [article.text for article in library.articles()]
+    jieba.setLogLevel(logging.WARNING)
+    jieba.initialize()
+    started = time.perf_counter()
+    for text in texts:
+        list(jieba.cut_for_search(text))
+    return {"seconds": time.perf_counter() - started, "peak": _peak()}
+
+
+def _peak() -> float:
+    """Megabytes that this process held at most; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def _embed_some(library: door.Library, progress: Callable[[Progress], None] | None) -> tuple[int, float]:
+    """Passages, and the seconds they took: one batch of them."""
+    library.warm_up()
+    started, asked = time.perf_counter(), iter([False])
+    done = library.embed_pending(progress=progress, stop=lambda: next(asked, True))
+    return done, time.perf_counter() - started
+
+
+# ---------------------------------------------------------------- starts and questions
 
 
 def _cold(place: Path, question: str, runs: int) -> Iterator[Timing]:

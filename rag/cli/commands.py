@@ -10,7 +10,7 @@ import typer
 
 from rag import settings
 from rag.cli.batches import answer_lines, turns
-from rag.cli.evaluating import bench, evaluating
+from rag.cli.evaluating import evaluating, measuring_speed
 from rag.cli.printing import complain, line, print_json, print_reply, progress_bar
 from rag.errors import EmptyLibrary, Usage
 from rag.types import Filter
@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(evaluating, name="eval")
-app.command(help=say("cli.bench.help"))(bench)
+app.add_typer(measuring_speed, name="bench")
 
 
 def version(wanted: bool) -> None:

@@ -109,16 +109,38 @@ def gate(
         line(say(f"eval.gate.totals{half}", caught=f"{100 * caught:.1f}%", alarms=f"{100 * alarms:.1f}%"))
 
 
+measuring_speed = typer.Typer(help=say("cli.bench.help"), invoke_without_command=True)
+
+
+@measuring_speed.callback()
 def bench(
-    runs: Annotated[int, typer.Option(min=1, help=say("cli.bench.runs"))] = 5, as_json: JsonOption = False
+    context: typer.Context,
+    runs: Annotated[int, typer.Option(min=1, help=say("cli.bench.runs"))] = 5,
+    as_json: JsonOption = False,
 ) -> None:
+    if context.invoked_subcommand is not None:
+        return
     from rag.bench import bench as timings
 
     with progress_bar(as_json) as progress:
         for timing in timings(progress, runs):
-            row: dict[str, Any] = timing.to_json()
-            if as_json:
-                print_json(row)
-            else:
-                ratio = f"  × {timing.ratio} {timing.yardstick}" if timing.ratio else ""
-                line(f"{timing.median:>10.1f} ms  {timing.name}{ratio}")
+            tell_figure(timing.to_json(), f"{timing.median:>10.1f} ms", as_json)
+
+
+@measuring_speed.command(help=say("cli.bench.ingest"))
+def ingest(
+    paths: Annotated[list[Path] | None, typer.Argument(help=say("cli.bench.paths"), show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.bench import ingest as figures
+
+    with progress_bar(as_json) as progress:
+        for figure in figures(paths or [], progress):
+            tell_figure(figure.to_json(), f"{figure.value:>10} {figure.unit}", as_json)
+
+
+def tell_figure(row: dict[str, Any], value: str, as_json: bool) -> None:
+    if as_json:
+        print_json(row)
+    else:
+        line(f"{value}  {row['name']}" + (f"  × {row['ratio']} {row['yardstick']}" if row["ratio"] else ""))
