@@ -7,7 +7,7 @@ owner has shared it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from rag.errors import UnknownName
 from rag.noting import Notes
 from rag.text import fold
 from rag.types import Talk
+from rag.words import say
 
 MOST_TITLE = 80  # characters
 _ORDER = (t.conversations.c.at.desc(), t.conversations.c.key)
@@ -107,6 +108,44 @@ class Conversations(Notes):
         c = t.conversations.c
         if connection.execute(sa.select(c.key).where(c.key == key, c.owner == owner)).first() is None:
             raise UnknownName(name=key)
+
+
+def forget(c: sa.Connection, article_ids: Set[str]) -> None:
+    """These articles are removed: answers that cite them are withdrawn, wherever else they are shown they go."""
+    e = t.exchanges.c
+    changed: set[str] = set()
+    for row in c.execute(sa.select(t.exchanges).where(e.said.contains('"article_id"'))).all():
+        said = json.loads(row.said)
+        if (left := _without(said, article_ids)) != said:
+            here = (e.conversation == row.conversation, e.position == row.position)
+            c.execute(sa.update(t.exchanges).where(*here), {"said": json.dumps(left, ensure_ascii=False)})
+            changed.add(row.conversation)
+    for key in sorted(changed):
+        mine = t.conversations.c.key == key
+        title = c.execute(sa.select(t.conversations.c.title).where(mine)).scalar_one()
+        all_said = c.execute(sa.select(e.said).where(e.conversation == key).order_by(e.position)).scalars()
+        folded = _folded(title, [json.loads(one) for one in all_said])
+        c.execute(sa.update(t.conversations).where(mine), {"folded": folded})
+
+
+def _without(said: dict[str, Any], article_ids: Set[str]) -> dict[str, Any]:
+    """An exchange without what it shows of these articles."""
+
+    def gone(row: object) -> bool:
+        return isinstance(row, Mapping) and row.get("article_id") in article_ids
+
+    def left(rows: object) -> object:
+        return [row for row in rows if not gone(row)] if isinstance(rows, list) else rows
+
+    shown = {**said, "found": left(said["found"])} if "found" in said else said
+    reply = said.get("reply")
+    if not isinstance(reply, Mapping):
+        return shown
+    if left(reply.get("citations")) != reply.get("citations"):
+        what, remedy = say("conversations.withdrawn"), say("conversations.withdrawn_remedy")
+        trouble = {"kind": "withdrawn", "what": what, "remedy": remedy, "written": ""}
+        return {**shown, "reply": None, "references": {}, "trouble": trouble}
+    return {**shown, "reply": {**reply, "nearest": left(reply["nearest"])}} if "nearest" in reply else shown
 
 
 def _talk(row: Any) -> Talk:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from rag import reprints
+from rag import conversations, reprints
 from rag import tables as t
 from rag.errors import FileRefused
 from rag.search import days
@@ -238,6 +238,8 @@ def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
             continue
         change = change or _next(c, "change")
         a = t.articles.c
+        ids = {i for some in _chunks(rows) for i in c.execute(sa.select(a.article_id).where(a.id.in_(some))).scalars()}
+        conversations.forget(c, ids)
         touched = {
             i for some in _chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()
         }

@@ -298,7 +298,7 @@ def test_a_panel_names_where_the_same_text_also_stands() -> None:
     read = Read(sources.panel(say, ARTICLE, "", None, None, [other]))
     (link,) = [a for tag, a in read.tags if "do-article" in str(a.get("class"))]
     assert link["data-article"] == "a9"
-    assert "同文另见《气象站落成》" in read.inside("div.meta")
+    assert "同文另见2025-03-05 · 晚报.txt气象站落成" in read.inside("div.meta")
     assert "同文另见" not in Read(sources.panel(say, ARTICLE, "")).inside("div.meta")
 
 

@@ -100,6 +100,37 @@ def test_a_dropped_one_is_gone_with_all_that_was_said(store: Store, kept: Conver
         assert c.execute(sa.select(sa.func.count()).select_from(tables.exchanges)).scalar() == 0
 
 
+def test_what_is_removed_is_quoted_in_no_conversation(store: Store, kept: Conversations) -> None:
+    from rag.types import Article, Document, Passage
+
+    for name in ("a1", "a2"):
+        text = f"{name}的原话。"
+        article = Article(name, f"{name}.txt", name, text)
+        passages = [Passage(0, len(text), text)]
+        store.put(Document(f"{name}.txt", "txt", name.rjust(64, "0")), [(article, passages)], splitter="1")
+
+    def cites(question: str, article: str) -> dict[str, Any]:
+        cited = [{"n": 1, "quote": f"{article}的原话。", "article_id": article}]
+        reply = {"answer": f"{article}的原话[1]。", "citations": cited, "nearest": []}
+        return {"question": question, "reply": reply, "found": [{"article_id": article, "text": f"{article}的原话。"}]}
+
+    near = {"question": "近？", "reply": {"answer": "没有。", "citations": [], "nearest": [{"article_id": "a1"}]}}
+    both = {**cites("二？", "a2"), "found": [{"article_id": "a1", "text": "a1的原话。"}, {"article_id": "a2"}]}
+    kept.keep("a", "k1", [cites("一？", "a1"), both, near])
+    kept.keep("b", "k2", [cites("另？", "a2")])
+    assert len(kept.listed("a", "a1的原话")) == 1
+    store.remove(["a1.txt"])
+    first, second, third = kept.opened("a", "k1")[1]
+    assert (first["question"], first["reply"], first["found"]) == ("一？", None, [])
+    assert "删除" in first["trouble"]["what"]
+    assert (second["reply"], second["found"]) == (both["reply"], [{"article_id": "a2"}])
+    assert third["reply"]["nearest"] == []
+    assert kept.listed("a", "a1的原话") == []
+    assert kept.opened("b", "k2")[1] == [cites("另？", "a2")]
+    with store._engine.connect() as c:
+        assert not any("a1的原话" in row for row in c.execute(sa.select(tables.exchanges.c.said)).scalars())
+
+
 def test_keeping_does_not_wait_for_who_adds_files(store: Store, kept: Conversations) -> None:
     with store.writing():
         began = time.monotonic()

@@ -51,7 +51,9 @@ def panel(
         "div",
         el("div", el("h3", say("chat.panel.reference")), el("p", reference, css="gb")),
         el("div", say("chat.panel.file"), " ", el("span", article.source, css="tn"), css="muted"),
-        el("div", el("h3", say("chat.panel.reprints")), *map(_reprint, reprints)) if reprints else None,
+        el("div", el("h3", say("chat.panel.reprints")), el("ul", *map(_reprint, reprints), css="rec"))
+        if reprints
+        else None,
         css="meta",
     )
     whole = button("do-whole", "file", say("chat.panel.whole")) if cut else None
@@ -62,8 +64,8 @@ def panel(
 
 
 def _reprint(article: Article) -> Html:
-    named = dotted((f"《{article.title or article.text[:24]}》", article.date, article.source))
-    return el("button", named, css="btn ghost do-article", type="button", data_article=article.article_id)
+    where, title = el("small", dotted((article.date, article.source))), article.title or article.text[:24]
+    return el("li", el("button", where, title, css="do-article", type="button", data_article=article.article_id))
 
 
 def missing(say: Say, title: str, quote: str, place: Place | None) -> Html:

@@ -10,6 +10,7 @@ CODES = {
     "empty_question": "E-110",
     "question_too_long": "E-111",
     "filter_empty": "E-120",
+    "withdrawn": "E-121",
     "model_unusable": "E-202",
     "broke_off": "E-203",
     "models_not_installed": "E-204",
