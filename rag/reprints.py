@@ -7,7 +7,7 @@ out but brings no others: a market note of the next day is no reprint, however a
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -33,6 +33,9 @@ _BANDS, _ROWS = 8, 4  # 98 of 100 pairs of .8 share a band, 86 of .7; of .2 one
 _SEED = 20
 _CROWD = 50  # articles under one band, past which no more are noted there: forms filled in by the thousand
 _LOOKED_AT = 20  # candidates of an article that are compared, those with most bands first
+_SHORTER = 0.4  # of the longer one's length, spaces and all: only the beginnings of long texts are compared
+_LONGEST = 100_000  # characters of a text that are compared: past that it is a book
+_MOST = 1_000_000  # characters whose runs are held at once: 60 MB
 _AT_ONCE = 500
 
 
@@ -48,8 +51,7 @@ def rules() -> str:
 
 def alike(a: str, b: str) -> bool:
     """One is a reprint of the other."""
-    (x, y) = _sets((a, b))
-    return _alike(x, y) and _no_other_figures(a, b)
+    return _alike(a, b, *_sets((a, b)))
 
 
 def within(part: str, whole: str) -> bool:
@@ -58,9 +60,15 @@ def within(part: str, whole: str) -> bool:
     return bool(len(x)) and _shared(x, y) >= WITHIN * len(x) and _figures(part) <= _figures(whole)
 
 
-def _alike(x: NDArray[np.uint64], y: NDArray[np.uint64]) -> bool:
+def _alike(a: str, b: str, x: NDArray[np.uint64], y: NDArray[np.uint64]) -> bool:
+    """Two texts with the sets of their runs."""
+    if min(len(x), len(y)) < _LEAST or min(len(a), len(b)) < _SHORTER * max(len(a), len(b)):
+        return False
     both = _shared(x, y)
-    return min(len(x), len(y)) >= _LEAST and both >= ALIKE * (len(x) + len(y) - both)
+    if both < ALIKE * (len(x) + len(y) - both):
+        return False
+    said, there = _figures(a), _figures(b)
+    return said <= there or there <= said
 
 
 def _shared(x: NDArray[np.uint64], y: NDArray[np.uint64]) -> int:
@@ -71,11 +79,6 @@ def _shared(x: NDArray[np.uint64], y: NDArray[np.uint64]) -> int:
 
 def _figures(text: str) -> set[str]:
     return {number.canonical for number in numbers(text)}
-
-
-def _no_other_figures(a: str, b: str) -> bool:
-    x, y = _figures(a), _figures(b)
-    return x <= y or y <= x
 
 
 @cache
@@ -93,7 +96,7 @@ def _hashes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64
     """Hashes of all runs of folded letters and digits, text after text; where each text's begin, and the end."""
     import numpy as np
 
-    codes = [np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32) for text in texts]
+    codes = [np.frombuffer(text[:_LONGEST].encode("utf-32-le", "surrogatepass"), np.uint32) for text in texts]
     of = np.repeat(np.arange(len(texts)), [len(c) for c in codes])
     c = np.concatenate([*codes, np.empty(0, np.uint32)]).astype(np.uint64)
     folded, wordlike = _plane()
@@ -112,15 +115,34 @@ def _hashes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64
     return h[whole], ends.astype(np.uint64)
 
 
+def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in order, so many at once that their runs can be held."""
+    first = held = 0
+    for n, text in enumerate(texts):
+        if held + min(len(text), _LONGEST) > _MOST:
+            yield texts[first:n]
+            first, held = n, 0
+        held += min(len(text), _LONGEST)
+    if first < len(texts):
+        yield texts[first:]
+
+
 def _sets(texts: Sequence[str]) -> list[NDArray[np.uint64]]:
     import numpy as np
 
-    runs, ends = _hashes(texts)
-    return [np.unique(runs[a:b]) for a, b in pairwise(ends.tolist())]
+    found = []
+    for some in _portions(texts):
+        runs, ends = _hashes(some)
+        found += [np.unique(runs[a:b]) for a, b in pairwise(ends.tolist())]
+    return found
 
 
 def _bands(texts: Sequence[str]) -> list[list[int]]:
     """Under which numbers each text is looked for; none for a text of a few characters."""
+    return [keys for some in _portions(texts) for keys in _bands_of(some)]
+
+
+def _bands_of(texts: Sequence[str]) -> list[list[int]]:
     import numpy as np
     import rensa
 
@@ -172,7 +194,7 @@ def _pairs(c: sa.Connection, texts: dict[int, str], candidates: dict[int, list[i
         (row, other)
         for row, some in candidates.items()
         for other in some
-        if other in sets and _alike(sets[row], sets[other]) and _no_other_figures(texts[row], texts[other])
+        if other in sets and _alike(texts[row], texts[other], sets[row], sets[other])
     ]
 
 

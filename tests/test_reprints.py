@@ -76,6 +76,21 @@ def test_a_passage_is_within_an_article_that_says_all_of_it() -> None:
     assert not reprints.within("。", FIREFLIES)
 
 
+def test_long_texts_are_held_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*VERSIONS, "", FIREFLIES * 9, "短。"]
+    whole = reprints._bands(texts), [x.tolist() for x in reprints._sets(texts)]
+    for most in (1, 150, 700):
+        monkeypatch.setattr(reprints, "_MOST", most)
+        assert (reprints._bands(texts), [x.tolist() for x in reprints._sets(texts)]) == whole
+
+
+def test_of_a_book_the_beginning_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reprints, "_LONGEST", 60)
+    assert max(len(x) for x in reprints._sets([FIREFLIES * 9, RICE])) <= 57
+    assert reprints.alike(FIREFLIES[:60], FIREFLIES[:60] + "。" * 40)
+    assert not reprints.alike(FIREFLIES[:60], FIREFLIES[:60] + "。" * 99), "of another length"
+
+
 # ---------------------------------------------------------------- in a library
 
 
