@@ -107,9 +107,9 @@ class Meaning:
         self._write(now)
         return now
 
-    def _write(self, pair: Serving) -> None:
+    def _write(self, pair: Serving, **more: str) -> None:
         embedder = pair.embedder
-        self._store.set_recipe(embedding=embedder.name, dimension=embedder.dimension, model=pair.named)
+        self._store.set_recipe(embedding=embedder.name, dimension=embedder.dimension, model=pair.named, **more)
 
     def asked(self) -> tuple[Embedder, str] | None:
         """The model that the settings ask for and how it is opened, where another serves. ModelUnusable."""
@@ -152,34 +152,39 @@ class Meaning:
 
         Its vectors and index are made beside the old ones, which serve until the recipe names the new one, one
         transaction; only then the old ones go. Stopped or killed, the next call goes on."""
-        store = self._store
-        asked = self.asked()
-        self._forget_others(asked[0].name if asked else None)
+        store, asked = self._store, self.asked()
         if asked is None:
+            self._forget_others()
             return False
         new = self._pair(*asked)
+        name = new.embedder.name
+        with store.writing(wait=60):
+            store.set_recipe(making=name)
+            self._forget_others()
+
+        def still() -> bool:
+            """Nobody has asked for a third one meanwhile."""
+            return bool(store.recipe().get("making") == name)
+
         while True:
-            self._embed(new.embedder, new.index, tell, stop, lambda: True)
-            if stop():
+            self._embed(new.embedder, new.index, tell, stop, still)
+            if stop() or not still():
                 return False
             new.index.catch_up()
             with store.writing(wait=60):
-                if store.unembedded(new.embedder.name, limit=1):
-                    continue  # added meanwhile
-                self._write(new)
-            break
+                if still() and not store.unembedded(name, limit=1):
+                    self._write(new, making="")
+                    break  # else something was added meanwhile
         with self._turn:
             self._serving = new
-        self._forget_others(None)
+        self._forget_others()
         return True
 
-    def _forget_others(self, beside: str | None) -> None:
-        """Vectors of models that neither serve nor are being made go, and their files."""
-        made_with = self._store.recipe().get("embedding")
-        if made_with is None:
-            return
-        stays = {str(made_with), beside or str(made_with)}
+    def _forget_others(self) -> None:
+        """Vectors of models that neither serve nor are being made, here or in another process, go with their files."""
+        recipe = self._store.recipe()
+        stays = {str(recipe.get("embedding") or ""), str(recipe.get("making") or "")}
         if not set(self._store.models()) <= stays:
             with self._store.writing(wait=60):
                 self._store.keep_models(stays)
-                self.index_of(str(made_with)).keep_models(stays)
+                self.index().keep_models(stays)

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 # rensa: MinHash in Rust, MIT, nothing but itself (0.5 MB). datasketch wants scipy (35 MB) and hashes run by run in
 # Python; text-dedup is a program over Spark. All of 39,714 news take 1.4 s of one core.
 RULES = "1"  # counted up when anything below decides otherwise: libraries are then compared anew
-ALIKE = 0.7  # Jaccard of the runs; of news pairs past it that bring no other figures 98 % are reprints
+# Jaccard of the runs. Of 6,300 pairs past it among 39,714 news 896 bring other figures (market notes) and are kept
+# apart; of the others 5,249 share half of their sentences, and of the last 155 those that were read (14) are reprints.
+ALIKE = 0.7
 WITHIN = 0.8  # share of a passage's runs that the other article has
 _RUN = 4  # characters
 _LEAST = 8  # runs, below which a text says too little to be told from others
-_BANDS, _ROWS = 8, 4  # 98 of 100 pairs of .8 share a band, 86 of .7; of .2 one
+_BANDS, _ROWS = 8, 4  # of 100 pairs of .8 98 share a band, of .7 89, of .2 one; of those news 5,249 of 5,318 were found
 _SEED = 20
 _CROWD = 50  # articles under one band, past which no more are noted there: forms filled in by the thousand
 _LOOKED_AT = 20  # candidates of an article that are compared, those with most bands first

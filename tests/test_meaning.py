@@ -162,6 +162,34 @@ def test_a_third_wish_forgets_the_second(folder: Path, monkeypatch: pytest.Monke
         assert library._store.models() == ["tiny-32"]
 
 
+def test_what_another_process_is_making_is_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rag.open(folder) as server:
+        finds(server, "tiny-8")
+        ask_for("tiny-16", monkeypatch)
+        with rag.open(folder) as library:
+            calls = iter([False, False, True])
+            library.change_embedding(stop=lambda: next(calls, True))
+            assert not server.change_embedding(), "it asks for nothing"
+            assert library._store.embedding_progress("tiny-16") == (6, 16)
+            monkeypatch.setenv("RAG_EMBEDDING", "tiny-32")
+            with rag.open(folder) as third:
+                calls = iter([False, True])
+                third.change_embedding(stop=lambda: next(calls, True))
+            assert library._store.models() == ["tiny-8", "tiny-32"]
+
+
+def test_who_is_overtaken_by_a_third_wish_stops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_for("tiny-16", monkeypatch)
+    with rag.open(folder) as library:
+
+        def overtaken(texts: Sequence[str]) -> None:
+            library._store.set_recipe(making="tiny-32")
+
+        monkeypatch.setattr(meaning, "open_embedder", lambda s, n: Tiny(16, overtaken) if n == "tiny-16" else Tiny(8))
+        assert not library.change_embedding()
+        finds(library, "tiny-8")
+
+
 def test_a_model_that_is_gone_is_named_and_repairing_takes_another(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
