@@ -48,8 +48,14 @@ _HOME = {
     "全县",
 }
 _PLACE_END = re.compile(r"..+(?:省|市|县|区|州|镇|乡|村|街道|社区)$")
+# Cities that the dictionary does not tag as places, or that have no 市 behind them in print.
+CITIES = frozenset(
+    "北京 天津 上海 重庆 石家庄 太原 沈阳 长春 哈尔滨 南京 杭州 合肥 福州 南昌 济南 郑州 武汉 长沙 广州 南宁 海口 成都 贵阳 昆明 西安 兰州 西宁 "
+    "银川 乌鲁木齐 拉萨 呼和浩特 深圳 青岛 大连 厦门 宁波 苏州 三亚 西昌 酒泉 文昌 绵阳 德阳 宜宾 南充 泸州 乐山 攀枝花 雅安 "
+    "伦敦 巴黎 纽约 东京 柏林 莫斯科 罗马 维也纳 日内瓦 华盛顿 波士顿 芝加哥 首尔 曼谷 悉尼".split()
+)
 _NO_PLACES = frozenset(
-    "山林 山区 高原 平原 盆地 沿海 海岛 草原 森林 山村 农村 乡村 老区 大马 中风 海关 新区 开发区".split()
+    "山林 山区 高原 平原 盆地 沿海 海岛 草原 森林 山村 农村 乡村 老区 大马 中风 海关 新区 开发区 城市 都市 县城 城区 市区 郊区".split()
 )
 _NO_PLACE = re.compile(
     r"(?:地|山|灾|牧|林|郊|城|景|园|社|小|校|厂|库|盆|寒|热|温|老|新|城|保护|试验|示范|展|雷|高|震)区$"
@@ -216,6 +222,8 @@ class Marked:
                     yield Mark("person", word + following, "person", at, at + len(word) + len(following))
             elif len(word) < 2 or word in _HOME or word[-1] in "姓氏家":
                 continue
+            elif tag == "nr" and _PLACE_END.search(word):
+                yield Mark("place", word, "place", at, at + len(word))
             elif (tag == "nr" and _person(word)) or (word[0] in SURNAMES and not t.known(word) and word.isalpha()):
                 yield Mark("person", word, "person", at, at + len(word))
             elif place(word, tag, following) and not (i and self.tagged[i - 1][0] in _ALL_SURNAMES):
@@ -246,7 +254,7 @@ def place(word: str, tag: str, following: str) -> bool:
     """A place by its tag, by its ending (资阳市), or by the office that follows (广元|市委)."""
     if word in _HOME or word in _NO_PLACES or len(word) < 2:
         return False
-    if tag[:2] == "ns":
+    if tag[:2] == "ns" or word in CITIES:
         return True
     if tag[:1] == "n" and _PLACE_END.search(word) and not _NO_PLACE.search(word):
         return True
@@ -262,7 +270,7 @@ def stands(body: str, there: str) -> bool:
     """The body stands in the text, whole, by its own name without what is above it, or shortened either way."""
     if body in there:
         return True
-    words = [w for w, _ in t.tagged(body)]
+    words = [w for w, _ in t.tagged(body.removeprefix("中国").removeprefix("我国") or body)]
     while words and (words[0] in _PREFIX or (len(words) > 1 and words[0].rstrip("省市县区州") in there)):
         words.pop(0)
     own = "".join(words)

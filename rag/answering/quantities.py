@@ -223,7 +223,7 @@ def dates(text: str, figures: list[Quantity] | None = None) -> list[Date]:
         value = int(q.value)
         last = q.said[-1] if q.said[-1] in "日号" or not q.said.isdigit() else "日"
         place = -1
-        if q.unit == "年" and (value >= 1000 or value < 0):
+        if q.unit == "年" and (1000 <= value <= 2999 or value < 0):
             place = 0
         elif q.unit == "月" and 1 <= value <= 12:
             place = 1

@@ -109,6 +109,36 @@ def gate(
         line(say(f"eval.gate.totals{half}", caught=f"{100 * caught:.1f}%", alarms=f"{100 * alarms:.1f}%"))
 
 
+@evaluating.command(help=say("cli.eval.premises"))
+def premises(
+    engine: Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))] = None,
+    rows: Annotated[bool, typer.Option("--rows", help=say("cli.eval.rows"))] = False,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.evaluation import premises as measuring
+
+    with progress_bar(as_json) as progress:
+
+        def tell(done: int, total: int) -> None:
+            if progress:
+                progress(Progress("asking", done, total))
+
+        told = measuring.measure(engine, tell)
+    if rows:
+        for trap, reply, what in told:
+            about = {"reason": reply.reason, "answer": reply.answer, "conflicts": len(reply.conflicts)}
+            print_json({"id": trap.id, "kind": trap.kind, "question": trap.question, "outcome": what, **about})
+    for measured in measuring.figures(told):
+        if as_json:
+            print_json(measured)
+            continue
+        counts = [
+            f"{say(f'eval.outcomes.{k}')} {n}" for k, n in measured.items() if k not in ("kind", "questions", "right")
+        ]
+        name = say(f"eval.traps.{measured['kind']}")
+        line(f"{100 * measured['right']:>9.1f}%  {name} ({measured['questions']}): {' · '.join(counts)}")
+
+
 measuring_speed = typer.Typer(help=say("cli.bench.help"), invoke_without_command=True)
 
 

@@ -1,0 +1,78 @@
+"""What a question takes for granted: corrected where the passages say otherwise of the same event, else left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.answering.premises import contradicted
+from rag.question import understand
+from rag.types import Hit
+
+TEXT = (
+    "1972年，华中农学院的傅廷栋在试验田里找到了19株雄性不育的油菜，后来称为“波里马”。"
+    "全国有野生大熊猫1864只，栖息地面积为258万公顷。"
+    "都江堰2000年与青城山一起被列入世界文化遗产名录，2018年被列入世界灌溉工程遗产名录。"
+    "约公元前256年，蜀郡太守李冰主持修建了都江堰。"
+    "在贵州省平塘县的洼坑里，有一口“大锅”，它就是500米口径球面射电望远镜。"
+    "草地贪夜蛾2019年1月在云南首次被发现，当年扩散到二十多个省份。"
+    "捷克斯洛伐克共产党的领导人从1921年至1945年称总书记。"
+)
+
+
+def hit(text: str, title: str = "", date: str | None = None) -> Hit:
+    return Hit(1, "a", "a.txt", title, 0, len(text), text, 0.5, date=date)
+
+
+def said(question: str, text: str = TEXT, **more: str) -> str | None:
+    found = contradicted(understand(question), [hit(text, **more)])
+    return found.text if found else None
+
+
+@pytest.mark.parametrize(
+    ("question", "instead"),
+    [
+        ("1965年傅廷栋在试验田里找到了多少株油菜？", "1972年"),
+        ("袁隆平1972年在试验田里找到的雄性不育油菜叫什么？", "傅廷栋"),
+        ("全国有野生大熊猫2864只，栖息地有多大？", "1864只"),
+        ("都江堰2010年与青城山一起列入世界文化遗产名录，是谁修的？", "2000年"),
+        ("蜀郡太守诸葛亮主持修建的都江堰在哪里？", "李冰"),
+        ("2019年1月在广西首次发现的草地贪夜蛾扩散到多少省份？", "云南"),
+    ],
+)
+def test_a_wrong_year_person_figure_or_place_is_corrected_in_the_articles_words(question: str, instead: str) -> None:
+    found = said(question)
+    assert found is not None and instead in found
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "1972年傅廷栋在试验田里找到了多少株油菜？",
+        "都江堰2018年被列入什么名录？",
+        "全国有多少只野生大熊猫？",
+        "500米口径球面射电望远镜在贵州省的哪个县？",
+        "捷克斯洛伐克共产党的领导人在1930年叫什么？",
+        "2030年油菜的价格是多少？",
+        "草地贪夜蛾在哪一年扩散到二十多个省份？",
+        "李冰是谁？",
+        "怎么种油菜？",
+    ],
+)
+def test_what_the_passages_bear_out_or_do_not_speak_of_is_left_alone(question: str) -> None:
+    assert said(question) is None
+
+
+def test_the_year_of_the_article_bears_out_a_question_about_that_year() -> None:
+    text = "全区共发布推文1900余篇，阅读量超1100万次。"
+    assert said("2024年全区发布推文多少篇？", text, date="2024-12-30") is None
+
+
+def test_the_correction_cites_the_sentence_by_its_place() -> None:
+    found = contradicted(understand("1965年傅廷栋在试验田里找到了多少株油菜？"), [hit(TEXT)])
+    assert found is not None and found.verified
+    (evidence,) = found.evidence
+    assert TEXT[evidence.start : evidence.end] == found.text == evidence.text
+
+
+def test_without_passages_nothing_is_contradicted() -> None:
+    assert contradicted(understand("1965年傅廷栋找到了什么？"), []) is None
