@@ -1,0 +1,38 @@
+"""A question comes in; the first name, title or quoted string of it that stands nowhere in the library goes out.
+
+Beside the terms that `question.must` names: what is quoted must stand whole, a thing of a series (嫦娥十号) under its
+own number, a person and a village under their own names. Whatever might be cut wrongly is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from rag import text as t
+from rag.answering.marks import NOT_WORD, bare, marked
+from rag.question import Question, is_name, quoted_in
+
+_SERIES = re.compile(r"[\u4e00-\u9fff]{2}[一二三四五六七八九十\d]{1,2}号(?![线楼院门码段])")
+_VILLAGE = re.compile(r"[\u4e00-\u9fff]{2,3}(?:县|镇|乡|村|街道)$")
+_NO_NAME = re.compile("[哪何由在是谁被给的了和与跟为从对请]")
+
+
+def absent(question: Question, stands: Callable[[str], bool]) -> str:
+    """The term in the question's spelling; "" where all stand. `stands`: whether the library has a string, folded alike."""
+    folded = t.fold(question.text)
+    for quoted in quoted_in(question.text):
+        if len(NOT_WORD.sub("", quoted)) > 1 and not stands(quoted) and not stands(NOT_WORD.sub("", quoted)):
+            return quoted
+    for m in _SERIES.finditer(folded):
+        if not stands(m[0]) and stands(m[0][:2]):
+            return question.text[m.start() : m.end()]
+    for mark in marked(question.text).names:
+        name = mark.word
+        if mark.kind == "person":
+            sure = len(name) == 3 and is_name(name) and not t.known(name) and not _NO_NAME.search(name)
+            if sure and not stands(name) and not stands(name[:2]) and not stands(name[1:]):
+                return question.text[mark.start : mark.end]
+        elif mark.kind == "place" and _VILLAGE.fullmatch(name) and not stands(name) and not stands(bare(name)):
+            return question.text[mark.start : mark.end]
+    return ""
