@@ -146,6 +146,19 @@ class Marked:
     def dates(self) -> list[Date]:
         return dates(self.text, self.quantities)
 
+    def _titled(self, i: int) -> bool:
+        """教师|马|志远, 由|马|志远, 是|郑|海波|。, 路|新春|给…: a surname and a word where a name is looked for."""
+        before, begin = (self.tagged[i - 1][0], self.tagged[i - 1][1]) if i else ("", "")
+        word, tag = self.tagged[i + 1][:2]
+        after, ending = self.tagged[i + 2][:2] if i + 2 < len(self.tagged) else ("", "")
+        if len(word) != 2 or tag[:1] in "vdpcrum" or self.tagged[i][1][:1] in "vdpcrufm":
+            return False
+        if not before:
+            return ending == "p"
+        if before == "是":
+            return not after or not after.isalnum()
+        return before == "由" or (begin[:1] == "n" and len(before) > 1 and before[-1] in "员师长授任记席者")
+
     @cached_property
     def lines(self) -> list[tuple[int, int]]:
         spans, at = [], 0
@@ -217,8 +230,8 @@ class Marked:
                 yield Mark("body", self.folded[begin : at + len(word)], "body", begin, at + len(word))
                 run.clear()
                 continue
-            if len(word) == 1 and word in SURNAMES and _GIVEN.fullmatch(following):
-                if tag[:2] == "nr" or not t.known(following):
+            if len(word) == 1 and word in _ALL_SURNAMES and _GIVEN.fullmatch(following):
+                if (word in SURNAMES and (tag[:2] == "nr" or not t.known(following))) or self._titled(i):
                     yield Mark("person", word + following, "person", at, at + len(word) + len(following))
             elif len(word) < 2 or word in _HOME or word[-1] in "姓氏家":
                 continue
