@@ -13,6 +13,7 @@ from rag.answering.gate import Fault
 from rag.cli import run
 from rag.errors import BadBatchLine, PathMissing
 from rag.evaluation.gate import Claim, Judged, by_kind, figures, judge, read_claims, verdict
+from rag.text import sentences, words
 from rag.words import catalogue
 
 CLAIMS = read_claims()
@@ -91,3 +92,15 @@ def test_sentences_of_your_own_are_read_and_bad_lines_named(tmp_path: Path) -> N
     assert judge(read_claims(path))[0].right
     with pytest.raises(PathMissing):
         read_claims(tmp_path / "none.jsonl")
+
+
+def test_every_sentence_of_the_sample_articles_is_borne_out_by_its_paragraph() -> None:
+    """What the built-in answerer quotes passes the gate, all of it."""
+    judged = 0
+    for path in sorted((settings.samples() / "articles").glob("*.md")):
+        for paragraph in path.read_text("utf-8").split("---\n\n", 1)[1].split("\n"):
+            for start, end in sentences(paragraph):
+                if words(paragraph[start:end]):
+                    assert verdict({"sentence": paragraph[start:end], "evidence": paragraph})["supported"], paragraph
+                    judged += 1
+    assert judged > 1300

@@ -169,3 +169,5 @@ def test_an_honest_rewording_is_let_pass(sentence: str, evidence: str) -> None:
 def test_a_sentence_in_the_evidences_own_words_is_never_mixed_up() -> None:
     for line in PARTS.split("。")[:-1]:
         assert kinds(f"{line}。", PARTS) == []
+    told = "陈某对指控全部承认，案件未当庭宣判。"
+    assert kinds(told, f"昨日开庭。{told}") == []

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.answering.marks import NOT_WORD, Mark, Marked, bare, marked
+from rag.answering.marks import Mark, Marked, bare, marked, verbatim
 
 LONG = 600  # characters; in longer evidence what is near tells little
 AT_HAND = 30
@@ -45,7 +45,7 @@ class Mixed:
 def mixed(sentence: str, evidence: str) -> Mixed | None:
     """The first thing that the sentence joins to what the evidence keeps apart from it; None: nothing."""
     told, there = marked(sentence, evidence), marked(evidence)
-    if NOT_WORD.sub("", told.folded) in NOT_WORD.sub("", there.folded):
+    if verbatim(told, there):
         return None
     for check in (_turned, _crossed, _stitched) if len(evidence) <= LONG else (_turned,):
         found = check(told, there)
@@ -278,7 +278,7 @@ def _beside(text: Marked, m: re.Match[str]) -> tuple[list[Mark], list[Mark]]:
     begin, end = _edges(text, m)
     middle = m.end("a") if "a" in m.re.groupindex else m.start()
     left = [x for x in text.marks if begin <= x.start and x.end <= middle]
-    return left, [x for x in text.marks if middle <= x.start and x.end <= end and x.start >= middle]
+    return left, [x for x in text.marks if middle <= x.start and x.end <= end]
 
 
 # ---------------------------------------------------------------- stitched

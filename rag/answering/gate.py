@@ -83,7 +83,7 @@ def _figures(sentence: str, evidence: str, years: Collection[float]) -> Iterator
 
 
 def _counted_up(said: Quantity, sentence: str, evidence: str) -> bool:
-    """两天 of 19日至20日, 两家 of two that are named: small numbers in words that a writer counted himself."""
+    """两天 of 19日至20日, 两家 of two that are named: what a writer counted himself, where nothing else is counted so."""
     if said.value > 4 or said.said[0] not in "两三四":
         return False
     if said.unit == "日":
@@ -94,7 +94,8 @@ def _counted_up(said: Quantity, sentence: str, evidence: str) -> bool:
         ]
         return said.value in spans
     by = counter(t.fold(sentence), said)
-    return not any(counter(t.fold(evidence), q) == by for q in quantities(evidence)) if by else False
+    joined = said.value == 2 and re.search("[和与及、]", evidence)
+    return bool(by and joined) and not any(counter(t.fold(evidence), q) == by for q in quantities(evidence))
 
 
 def _dates(sentence: str, evidence: str) -> Iterator[Fault]:

@@ -263,6 +263,11 @@ def bare(place: str) -> str:
     return place.rstrip("省市县区州镇乡村") if len(place) > 2 else place
 
 
+def verbatim(told: Marked, there: Marked) -> bool:
+    """The one stands in the other word for word."""
+    return NOT_WORD.sub("", told.folded) in NOT_WORD.sub("", there.folded)
+
+
 def place(word: str, tag: str, following: str) -> bool:
     """A place by its tag, by its ending (资阳市), or by the office that follows (广元|市委)."""
     if word in _HOME or word in _NO_PLACES or len(word) < 2:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from rag import text as t
-from rag.answering.marks import Marked, counts, marked
+from rag.answering.marks import Marked, counts, marked, verbatim
 
 _NO = re.compile(
     r"(?<!能)(?<!是)(?<!数)(?:不|没|未|无|非|勿|(?<=切)莫|莫(?=[要让再因])|别(?=[再去把让在用给忘吃喝买乱随急顺]))"
@@ -65,6 +65,8 @@ _OVER_AFTER, _UNDER_AFTER = re.compile(r"[余多]|.{0,3}以上"), re.compile(r".
 def turned(sentence: str, evidence: str) -> Iterator[tuple[str, str | None]]:
     """What the sentence denies and the evidence affirms, or the reverse: what is said, what stands there."""
     told, there = marked(sentence), marked(evidence)
+    if verbatim(told, there):
+        return
     if not _ANY_NO.search(there.folded) and not _LESS.search(there.folded):
         bare = _NO.search(told.folded)
         if bare:
@@ -166,6 +168,8 @@ def _alike(told: str, a: str, there: str, b: str) -> bool:
 def overdone(sentence: str, evidence: str) -> Iterator[tuple[str, str | None]]:
     """All for some, first for fourth, over for nearly: what is said, what stands there."""
     told, there = marked(sentence), marked(evidence)
+    if verbatim(told, there):
+        return
     yield from _all_of(told, there)
     for claims, grounds in _STRONG.items():
         said = next((word for word in claims.split() if re.search(rf"{word}(?![十百千万后近初终])", told.folded)), None)
@@ -183,8 +187,9 @@ def _all_of(told: Marked, there: Marked) -> Iterator[tuple[str, str | None]]:
         if not words & _ALL_THERE:
             yield claim, None
             return
+        end = min(_clause_end(told.folded, at), at + len(claim) + 7)
         for word, tag, start in told.tagged:
-            if not at + len(claim) <= start <= at + len(claim) + 6 or tag[:1] not in "nj" or len(word) < 2:
+            if not at + len(claim) <= start < end or tag[:1] not in "nj" or len(word) < 2:
                 continue
             clauses = _clauses_with(word, there.folded)
             if clauses and not any(_grounded(c) for c in clauses):
