@@ -1,7 +1,7 @@
 """Sentences whose truth is known come in, each with its evidence; how many of them the gate judges rightly goes out.
 
-The packaged set holds true sentences and planted faults over the sample articles. One half of its articles was
-looked at while the gate was tuned, the other half was not: both are reported.
+The packaged set holds true sentences and planted faults over the sample articles. The gate was tuned on one half of
+the articles; of the other half only the false alarms were looked at, once. Both are reported.
 """
 
 from __future__ import annotations
