@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -445,3 +446,24 @@ def test_a_server_for_others_lets_nobody_change_the_library(library: Slow, tmp_p
     assert away.post("/api/documents", files={"file": ("a.txt", b"x")}).status_code == 403
     assert away.delete("/api/documents/1").status_code == 403
     assert away.get("/api/documents").status_code == 200
+
+
+def test_on_a_server_for_others_nobody_sees_anothers_conversations(library: Slow, tmp_path: Path) -> None:
+    from starlette.testclient import TestClient
+
+    application = built(library, tmp_path, at_home=False)
+    library.conversations.keep("", "owners", [{"question": "主人问的？"}])
+    browsers = [TestClient(application) for _ in range(2)]
+    cookies = [browser.get("/").headers["set-cookie"] for browser in browsers]
+    assert cookies[0] != cookies[1]
+    assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
+    assert "set-cookie" not in browsers[0].get("/").headers, "it is known again"
+    for i, browser in enumerate(browsers):
+        name = sha256(browser.cookies["rag_visitor"].encode()).hexdigest()
+        library.conversations.keep(f"visitor:{name}", f"k-{i}-visitor", [{"question": "问？"}])
+    for i, browser in enumerate(browsers):
+        assert [t["key"] for t in browser.get("/api/conversations").json()["conversations"]] == [f"k-{i}-visitor"]
+        assert browser.get(f"/api/conversations/k-{1 - i}-visitor").status_code == 404
+        assert browser.delete("/api/conversations/owners").status_code == 404
+    assert TestClient(application).get("/api/conversations").json()["conversations"] == [], "a program has none"
+    library.conversations.drop("", "owners")

@@ -31,12 +31,14 @@ from rag.library import Library
 from rag.words import say, speak
 
 if TYPE_CHECKING:
+    from rag.api.caller import Caller
     from rag.api.metrics import Metrics
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_BODY = 8_000_000  # bytes of any request but an upload: a browser sends its conversations along
 MOST_SENT = MEGABYTES * 1_000_000 + 1_000_000  # of an upload over the API: the files and the form around them
 UPLOADS = ("/gradio_api/upload", "/api/documents")
+VISITOR = "rag_visitor"  # the cookie by which a server for others knows a browser again
 OURS = ("/api/", "/v1/", "/mcp", "/healthz", "/metrics")  # addresses for programs: they are refused in JSON
 
 Scope = MutableMapping[str, Any]
@@ -221,7 +223,9 @@ class Gate:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         if first_page:  # unpacked, since it is changed on its way
             scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]}
-        scope[caller.KEY] = caller.Caller("", "editor" if self.at_home else "reader")
+        scope[caller.KEY] = self._caller(headers)
+        if not self.at_home and first_page and not _visitor(headers):
+            answer.cookie = f"{VISITOR}={secrets.token_urlsafe(24)}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
         try:
             status = self._refused(method, path, headers)
             if status:
@@ -233,6 +237,16 @@ class Gate:
             if self.metrics is not None:
                 route = getattr(scope.get("route"), "path", "") if path.startswith(OURS) else "page"
                 self.metrics.requested(method, route or "none", status or answer.status, time.monotonic() - started)
+
+    def _caller(self, headers: dict[str, str]) -> Caller:
+        """The owner at home. Elsewhere a browser is known by a cookie alone, so that nobody sees another's
+        conversations; who has none (a program) sees none."""
+        from rag.api import caller
+
+        if self.at_home:
+            return caller.Caller("", "editor")
+        known = _visitor(headers) or secrets.token_urlsafe(24)
+        return caller.Caller(f"visitor:{sha256(known.encode()).hexdigest()}", "reader")
 
     def _refused(self, method: str, path: str, headers: dict[str, str]) -> int:
         """The status for a request that is not let in, 0 for one that is."""
@@ -270,6 +284,12 @@ class Gate:
         spoken = "zh-CN" if self.language == "zh" else self.language
         text = text.replace('lang="en"', f'lang="{spoken}"', 1).replace("</head>", f"{self.head}</head>", 1)
         return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', text).encode("utf-8")
+
+
+def _visitor(headers: dict[str, str]) -> str:
+    """What the cookie says, "" where there is none."""
+    found = re.search(rf"(?:^|;\s*){VISITOR}=([\w-]{{32}})(?:;|$)", headers.get("cookie", ""))
+    return found[1] if found else ""
 
 
 class Counted:
@@ -325,6 +345,7 @@ class Answer:
         self.start: MutableMapping[str, Any] | None = None
         self.body = b""
         self.status = 0
+        self.cookie = ""
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -334,6 +355,7 @@ class Answer:
             headers = [(k, v) for k, v in message["headers"] if k.lower() not in dropped]
             headers += [*SAFE, (b"content-security-policy", policy(self.nonce))]
             headers += [FOR_EVER] if named_by_content else []
+            headers += [(b"set-cookie", self.cookie.encode())] if self.cookie else []
             self.start, self.status = {**message, "headers": headers}, message["status"]
             if not self.first_page:
                 await self.send(self.start)
