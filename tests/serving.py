@@ -28,13 +28,14 @@ def built(library: Any, uploads: Path, **more: Any) -> Any:
 
 
 @contextmanager
-def served(library: Any, uploads: Path) -> Iterator[str]:
-    """Its address, "http://127.0.0.1:PORT/". `uploads`: where the server puts files that are sent."""
+def served(library: Any, uploads: Path, **more: Any) -> Iterator[str]:
+    """Its address, "http://127.0.0.1:PORT/". `uploads`: where the server puts files that are sent.
+    `more`: as `server.application` takes it."""
     import uvicorn
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
-        application = built(library, uploads)
+        application = built(library, uploads, **more)
         listening = server.listen("127.0.0.1", 0)
         chat = uvicorn.Server(uvicorn.Config(application, log_level="error", ws="none", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=chat.run, kwargs={"sockets": [listening]}, daemon=True)

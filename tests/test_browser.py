@@ -384,6 +384,30 @@ def test_a_question_whose_page_is_closed_is_there_when_it_comes_back(visit: Call
     assert page.inner_text("#thread .u").strip() == SLOW
 
 
+def test_on_a_server_for_others_each_browser_has_its_own_conversations(
+    chromium: Any, shelf: Scripted, tmp_path: Path
+) -> None:
+    with served(shelf, tmp_path, at_home=False) as away:
+        contexts = [chromium.new_context(locale="zh-CN") for _ in range(2)]
+        pages = [context.new_page() for context in contexts]
+        for page, question in zip(pages, ("柳溪镇改造了多少亩老茶园？", "青岭县气象站有多少名职工？"), strict=True):
+            page.goto(away)
+            page.wait_for_selector("#greeting .mast")
+            ask(page, question)
+            answered(page)
+            page.reload()
+            page.wait_for_selector("#log a.cite.ok")
+            page.click(".hdr .no-p.do-drawer")
+            page.wait_for_selector("#drawer .ci")
+            assert page.locator("#drawer .ci .do-open span").all_inner_texts() == [question]
+        theirs = pages[0].evaluate("location.search")
+        pages[1].goto(f"{away}{theirs}")
+        pages[1].wait_for_selector("#greeting .mast")
+        assert pages[1].locator("#log .a").count() == 0, "it was not shared"
+        for context in contexts:
+            context.close()
+
+
 def test_reading_never_waits_for_writing(visit: Callable[..., Any]) -> None:
     reader = visit()
     ask(reader, "柳溪镇改造了多少亩老茶园？")
