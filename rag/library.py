@@ -123,6 +123,7 @@ class Library:
         interruption loses nothing that has a receipt. Errors: PathMissing (nothing is added), LibraryLocked, DiskFull.
         """
         from rag.reading import files_in, read_all
+        from rag.reading.recognition import Recogniser
 
         given = [Path(p) for p in paths]
         for path in given:
@@ -130,13 +131,14 @@ class Library:
                 raise PathMissing(path=path)
         tell = progress or (lambda step: None)
         receipts: list[Receipt] = []
+        eyes = Recogniser(self.settings.threads, tell)
         with self._store.writing():
             self._meaning.keep()
             files = list(files_in(given))
             waiting = 0
             for number, (path, source) in enumerate(files):
                 tell(Progress("reading", number, len(files), source))
-                for document in read_all(path, source):
+                for document in read_all(path, source, eyes):
                     told = self._put(document, source)
                     receipts.append(told)
                     waiting += told.passages if told.status in ("added", "replaced") else 0

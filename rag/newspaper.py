@@ -199,10 +199,22 @@ _PLACE = re.compile(
 )
 
 
+_SYLLABLE = re.compile(
+    r"(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?(?:i?ang|iong|i?ong|u?ang|u?eng|ing|u?ai|iao|ia[no]?|u?an|ua|u?en|un|in|ei|ao|ou|uo|u[ie]|i[eu]|[aeiouüv]|er)"
+    r"(?![aeiouüv])"
+)
+
+
 def pinyin(folded: str) -> int:
-    """How many syllables, where a line is nothing but pinyin; else 0. A column's name is printed above or under it."""
+    """How many syllables, where a line is nothing but pinyin; else 0. A column's name is printed above or under it.
+
+    Syllables stand apart as a rule; where a scan has run them together, every word must be made of whole ones.
+    """
     bare = folded.strip(" |*#")
     words = bare.split()
+    if words and re.fullmatch(r"[a-zü ]+", bare) and any(len(w) > 6 for w in words):
+        counts = [len(found) if "".join(found := _SYLLABLE.findall(w)) == w else 0 for w in words]
+        return sum(counts) if all(counts) and sum(counts) >= 3 else 0
     if not words or not _PINYIN.match(bare) or len(words) < 2:
         return 0
     vowels = [bool(re.search(r"[aeiouüāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ]", w)) for w in words]
@@ -216,12 +228,15 @@ def column_name(text: str, folded: str) -> str | None:
         if text.lstrip().startswith("▌")
         else text
     )
-    latin_first = re.match(rf"^▌?\s*((?:[A-Za-z]{{1,6}}\s+)+)(?=[{_HAN}])", text)
+    latin_first = re.match(rf"^▌?\s*((?:[A-Za-z]{{1,6}}\s+)+|(?<=▌)[A-Za-z\s]{{6,}})(?=[{_HAN}])", text)
     if latin_first and pinyin(fold(latin_first[1])):
         return text[latin_first.end() :].strip() or None
     name, bar, latin = text.partition("|") if "|" in text else text.partition("｜")
     if bar and pinyin(fold(latin)) and han(name) >= 2:
         return _MARKS.sub("", name).strip()
+    run_on = re.fullmatch(rf"▌\s*([{_HAN}()（）·]{{2,12}}?)\s*([A-Za-z\s]{{6,}})", text)
+    if run_on and pinyin(fold(run_on[2])) in range(han(run_on[1]) - 1, han(run_on[1]) + 2):
+        return run_on[1]
     inline = re.match(
         rf"^[^a-z]*?([{_HAN}()·]{{2,12}})\s+((?:[a-z]{{1,6}}\s+)+[a-z]{{1,6}})\s*$", _MARKS.sub("", folded)
     )

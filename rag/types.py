@@ -168,9 +168,9 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long step is: `done` of `total` (0: not known) files, articles or passages, as the stage counts."""
+    """How far a long step is: `done` of `total` (0: not known) files, pages or passages, as the stage counts."""
 
-    stage: Literal["reading", "words", "meaning", "asking"]
+    stage: Literal["reading", "recognising", "words", "meaning", "asking"]
     done: int
     total: int
     name: str = ""  # the file at hand

@@ -28,7 +28,19 @@ from rag.words import catalogue
 ROOT = Path(__file__).resolve().parent.parent
 RAG = ROOT / "rag"
 MODULES = sorted(path for path in RAG.rglob("*.py") if "samples" not in path.parts)
-HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "gradio", "onnxruntime", "sqlalchemy", "tantivy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "faiss",
+    "gradio",
+    "onnxruntime",
+    "sqlalchemy",
+    "tantivy",
+    "cv2",
+    "rapidocr",
+    "PIL",
+)
 
 
 @cache

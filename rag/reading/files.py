@@ -9,34 +9,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag.errors import FileRefused, NoPermission, PathMissing
 from rag.reading.refusing import Unreadable
 from rag.types import Document
 from rag.words import say
 
+if TYPE_CHECKING:
+    from rag.reading.recognition import Recogniser
+
 LeftOut = Callable[[str, str], None]
 Reader = Callable[[Path, str], Document]
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".heic", ".jp2")
+_PICTURES = (".heic", ".heif", ".jp2", ".avif", ".psd", ".svg", ".wmf", ".emf")  # those that are not read
 _MEDIA = (".mp3", ".wav", ".m4a", ".flac", ".aac", ".mp4", ".avi", ".mov", ".mkv", ".wmv", ".flv")
-_OFFICE = (
-    ".doc",
-    ".wps",
-    ".ppt",
-    ".pptx",
-    ".dps",
-    ".rtf",
-    ".odt",
-    ".odp",
-    ".pages",
-    ".key",
-    ".epub",
-    ".mobi",
-    ".azw3",
-    ".caj",
-)
-_SHEETS = (".xls", ".xlsx", ".et", ".ods", ".numbers")
+_OFFICE = (".doc", ".wps", ".ppt", ".dps", ".rtf", ".odt", ".odp", ".pages", ".key", ".mobi", ".azw3", ".caj")
+_SHEETS = (".xls", ".et", ".ods", ".numbers")
+_ZIPPED = (".docx", ".pptx", ".xlsx", ".epub")  # formats that are zip files inside
 _ARCHIVES = (".rar", ".7z", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".zst", ".cab", ".iso")
 # How files begin that are no text, whatever they are called.
 _SIGNATURES = (
@@ -134,26 +124,29 @@ def source_name(name: str) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def read(path: Path, source: str) -> Document:
-    """What is written in one file. Errors: FileRefused with a reason."""
+def read(path: Path, source: str, recogniser: Recogniser | None = None) -> Document:
+    """What is written in one file; pictures of pages by `recogniser`. Errors: FileRefused with a reason."""
     with _refusing(source):
         _check(path)
         if path.suffix.lower() == ".zip":
             raise Unreadable("zip_as_one")
-        return _read(path, source)
+        return _read(path, source, recogniser)
 
 
-def read_all(path: Path, source: str) -> Iterator[Document | FileRefused]:
-    """As `read`, for archives too: each member a Document of its own, or why it was refused. Raises nothing."""
+def read_all(path: Path, source: str, recogniser: Recogniser | None = None) -> Iterator[Document | FileRefused]:
+    """As `read`, for archives too: each member a Document of its own, or why it was refused. Raises nothing.
+
+    `recogniser`: one for many files, so that its models are opened once and it tells how far it is.
+    """
     from rag.reading import archive
 
     try:
         with _refusing(source):
             _check(path)
             if path.suffix.lower() != ".zip":
-                yield _read(path, source)
+                yield _read(path, source, recogniser)
                 return
-            yield from archive.members(path, source, read)
+            yield from archive.members(path, source, lambda path, source: read(path, source, recogniser))
     except FileRefused as refusal:
         yield refusal
 
@@ -186,25 +179,30 @@ def _check(path: Path) -> None:
         raise Unreadable("empty")
 
 
-def _read(path: Path, source: str) -> Document:
+def _read(path: Path, source: str, recogniser: Recogniser | None) -> Document:
     suffix = path.suffix.lower()
-    reader = _reader(suffix, path.name)
+    reader = _reader(suffix, path.name, recogniser)
+    from rag.reading import scan
+
     with path.open("rb") as file:
         start = file.read(16)
     kind = next((kind for signature, kind in _SIGNATURES if start.startswith(signature)), None)
-    if kind == ".doc" and suffix == ".docx":
-        raise Unreadable("encrypted_or_old")
-    if kind and not (kind == suffix or (kind == ".zip" and suffix == ".docx")):
-        raise Unreadable("wrong_extension", format=suffix)
-    if kind is None and suffix in (".pdf", ".docx"):
+    if kind == ".doc" and suffix in _ZIPPED:
+        raise Unreadable("encrypted_or_old", format=suffix)
+    alike = (
+        kind == suffix or (kind == ".zip" and suffix in _ZIPPED) or (kind in scan.SUFFIXES and suffix in scan.SUFFIXES)
+    )
+    if (kind and not alike) or (kind is None and suffix in (".pdf", *_ZIPPED)):
         raise Unreadable("wrong_extension", format=suffix)
     return _proven(reader(path, source))
 
 
-def _reader(suffix: str, name: str) -> Reader:
+def _reader(suffix: str, name: str, recogniser: Recogniser | None) -> Reader:
     """The reader of a format; heavy ones import their libraries when they are called. Errors: Unreadable."""
-    from rag.reading import office, pdf, plain, rows, web
+    from rag.reading import book, office, pdf, plain, rows, scan, slides, web, workbook
+    from rag.reading.recognition import Recogniser
 
+    eyes = recogniser or Recogniser()
     readers: dict[tuple[str, ...], Reader] = {
         (".txt", ".text", ".md", ".markdown"): lambda path, source: plain.read(path, source, suffix),
         (".jsonl", ".ndjson"): rows.read_jsonl,
@@ -213,7 +211,11 @@ def _reader(suffix: str, name: str) -> Reader:
         (".html", ".htm", ".xhtml"): web.read_html,
         (".mhtml", ".mht"): web.read_mhtml,
         (".docx",): office.read,
-        (".pdf",): pdf.read,
+        (".pptx",): slides.read,
+        (".xlsx",): workbook.read,
+        (".epub",): book.read,
+        (".pdf",): lambda path, source: pdf.read(path, source, eyes),
+        scan.SUFFIXES: lambda path, source: scan.read(path, source, eyes),
     }
     for suffixes, reader in readers.items():
         if suffix in suffixes:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag import bylines
 from rag.breaks import straddles
-from rag.reading.flow import Flow
+from rag.reading.flow import Flow, join, open_ended
 from rag.reading.sheet import (
     HEADLINE,
     Box,
@@ -40,6 +41,24 @@ _GUTTER = 0.55  # of the body's size: the narrowest gap that parts columns
 def blocks(sheet: Sheet) -> list[Placed]:
     """The page's blocks in reading order."""
     return _Page(sheet).read()
+
+
+def flowing(sheets: Sequence[Sheet]) -> list[Block]:
+    """The blocks of pages; a paragraph that a page's end broke is joined where nothing stands between."""
+    whole: list[Block] = []
+    for sheet in sheets:
+        fresh = blocks(sheet)
+        if (
+            whole
+            and fresh
+            and fresh[0].joined
+            and whole[-1].kind == fresh[0].block.kind == "paragraph"
+            and open_ended(whole[-1].text)
+        ):
+            whole[-1] = replace(whole[-1], text=join(whole[-1].text, fresh[0].block.text))
+            fresh = fresh[1:]
+        whole += [f.block for f in fresh]
+    return whole
 
 
 class _Page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from rag.bylines import is_person
 from rag.reading.archive import refuse_bomb
-from rag.reading.plain import MAX_BYTES, tidy
+from rag.reading.plain import MAX_BYTES, digest, tidy
 from rag.reading.refusing import Unreadable
 from rag.reading.web import markdown_table
 from rag.text import fold
@@ -45,20 +44,21 @@ def read(path: Path, source: str) -> Document:
     return Document(
         source=source,
         format="docx",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=digest(path),
         blocks=tuple(blocks),
         characters=sum(len(b.text) for b in blocks),
-        title=title or _useful(core.title),
+        title=title or useful(core.title),
         author=author if is_person(fold(author)) else None,
     )
 
 
-def _useful(title: str | None) -> str | None:
+def useful(title: str | None) -> str | None:
     """A title that somebody wrote: not the name of a template or a file."""
     title = tidy(title or "")
     return (
         title
-        if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.docx?$|文档\d*$|模板$|^无标题|^新建", title)
+        if re.search(r"[\u4e00-\u9fff]{4}", title)
+        and not re.search(r"\.(?:docx?|pptx?)$|文档\d*$|模板$|演示文稿\d*$|^无标题|^新建", title)
         else None
     )
 

@@ -1,26 +1,25 @@
 """PDF files: the text layer with its geometry, page by page, put into reading order by `layout`.
 
 Characters come with boxes, sizes and fonts; lines, frames and pictures that are drawn tell what belongs together.
-A page whose text layer is missing or rubbish is named among the losses, and is never guessed at.
+A page whose text layer is missing or rubbish is recognised from what it shows; what is lost then is named.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag.reading import flow, layout
+from rag.reading import layout
 from rag.reading.encodings import garbled, plausibility
-from rag.reading.plain import MAX_BYTES, tidy
-from rag.reading.refusing import Unreadable
-from rag.reading.sheet import Box, Line, Sheet, between, without_margins
-from rag.types import Block, Document
+from rag.reading.plain import MAX_BYTES, digest, tidy
+from rag.reading.recognition import DOUBTFUL, LARGEST, MAX_SCANS, Picture, Recogniser
+from rag.reading.refusing import Unreadable, ranges
+from rag.reading.sheet import Box, Line, Sheet, area, between, without_margins
+from rag.types import Document
 from rag.words import say
 
 MAX_PAGES = 3000
@@ -31,7 +30,7 @@ _GAP = (
 )
 
 
-def read(path: Path, source: str) -> Document:
+def read(path: Path, source: str, recogniser: Recogniser) -> Document:
     """Errors: Unreadable."""
     import pypdfium2
 
@@ -45,7 +44,7 @@ def read(path: Path, source: str) -> Document:
         count = len(pdf)
         if count > MAX_PAGES:
             raise Unreadable("too_many_pages", pages=count, limit=MAX_PAGES)
-        sheets: list[Sheet | None] = []
+        sheets: dict[int, Sheet] = {}
         empty, rubbish, unread = list[int](), list[int](), list[int]()
         total = 0
         losses: list[str] = []
@@ -60,30 +59,34 @@ def read(path: Path, source: str) -> Document:
             if total > MAX_CHARACTERS:
                 losses.append(say("reading.rest_of_pages", page=number))
                 break
-            if len(text) < 2:
+            if len(text) < 2 or _stamped(sheet, len(text)):
                 empty.append(number)
             elif _rubbish(text):
                 rubbish.append(number)
             else:
-                sheets.append(sheet)
-    read_ = [s for s in sheets if s is not None]
-    if not read_:
+                sheets[number] = sheet
+        recognised, told = _recognised(pdf, source, sorted(empty + rubbish), recogniser, needed=not sheets)
+        losses += told
+    empty, rubbish = [n for n in empty if n not in recognised], [n for n in rubbish if n not in recognised]
+    sheets |= recognised
+    if not sheets:
         raise Unreadable(
-            "garbled" if rubbish else "damaged" if unread and not empty else "no_text_layer", pages=count, detail=""
+            "garbled" if rubbish else "damaged" if unread and not empty else "no_text_in_pages", pages=count, detail=""
         )
-    blocks = _flowing(without_margins(read_))
+    blocks = layout.flowing(without_margins([sheets[n] for n in sorted(sheets)]))
     if not blocks:
-        raise Unreadable("no_text_layer", pages=count)
+        raise Unreadable("no_text_in_pages", pages=count)
     for key, pages in (("empty_pages", empty), ("garbled_pages", rubbish), ("bad_pages", unread)):
         if pages:
-            losses.append(say(f"reading.{key}", pages=_ranges(pages)))
+            losses.append(say(f"reading.{key}", pages=ranges(pages)))
     title = tidy(str(_title(path) or ""))
     return Document(
         source=source,
         format="pdf",
-        sha256=_digest(path),
+        sha256=digest(path),
         blocks=tuple(blocks),
         pages=count,
+        ocr_pages=len(recognised),
         characters=sum(len(b.text) for b in blocks),
         title=title
         if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.\w{2,4}$|Microsoft|幻灯片|文档\d", title)
@@ -92,16 +95,65 @@ def read(path: Path, source: str) -> Document:
     )
 
 
+def _recognised(
+    pdf: Any, source: str, numbers: list[int], recogniser: Recogniser, needed: bool
+) -> tuple[dict[int, Sheet], list[str]]:
+    """Pages without a text layer, by what they show; what was lost. Errors: Unreadable where nothing else is there."""
+    import pypdfium2.raw as raw
+
+    shown = []
+    for number in numbers:
+        page = pdf[number - 1]
+        if raw.FPDFPage_CountObjects(page) > 0:
+            shown.append(number)
+        page.close()
+    wanted = shown[:MAX_SCANS]
+    sheets: dict[int, Sheet] = {}
+    doubtful: list[int] = []
+    losses: list[str] = []
+    if len(shown) > MAX_SCANS:
+        losses.append(say("reading.too_many_scans", pages=ranges(shown[MAX_SCANS:]), limit=MAX_SCANS))
+    if not wanted:
+        return sheets, losses
+    try:
+        for seen in recogniser.read((_picture(pdf, number) for number in wanted), len(wanted), source):
+            if seen.sheet.lines:
+                sheets[seen.sheet.number] = seen.sheet
+                if seen.confidence < DOUBTFUL:
+                    doubtful.append(seen.sheet.number)
+    except Unreadable as missing:
+        if needed or missing.key != "no_recognition":
+            raise
+        losses.append(str(missing))
+    if doubtful:
+        losses.append(say("reading.doubtful_pages", pages=ranges(doubtful)))
+    return sheets, losses
+
+
+def _picture(pdf: Any, number: int) -> Picture:
+    """A page as it looks, at 200 dots an inch, larger ones at less."""
+    page = pdf[number - 1]
+    try:
+        scale = min(200 / 72, LARGEST / max(1.0, *page.get_size()))
+        bitmap = page.render(scale=scale, grayscale=True)
+        grey = bitmap.to_numpy().copy()
+        bitmap.close()
+    finally:
+        page.close()
+    return Picture(number, grey.reshape(grey.shape[:2]), 1 / scale)
+
+
+def _stamped(sheet: Sheet, characters: int) -> bool:
+    """A scan with a page number or a stamp over it in type."""
+    page = sheet.width * sheet.height
+    return characters < 40 and any(area(p) > 0.5 * page for p in sheet.pictures)
+
+
 def _title(path: Path) -> str | None:
     import pypdfium2
 
     with pypdfium2.PdfDocument(path) as pdf:
         return pdf.get_metadata_dict().get("Title")  # type: ignore[no-any-return]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _rubbish(text: str) -> bool:
@@ -112,37 +164,6 @@ def _rubbish(text: str) -> bool:
         or garbled(text[:2000])
         or (len(text) >= 40 and not text[:2000].isascii() and plausibility(text) < 0.1)
     )
-
-
-def _ranges(pages: list[int]) -> str:
-    """1–3、7"""
-    said: list[str] = []
-    start = end = pages[0]
-    for page in [*pages[1:], 0]:
-        if page == end + 1:
-            end = page
-            continue
-        said.append(f"{start}–{end}" if end > start else str(start))
-        start = end = page
-    return "、".join(said)
-
-
-def _flowing(sheets: list[Sheet]) -> list[Block]:
-    """The pages' blocks; a paragraph that a page's end broke is joined where nothing stands between."""
-    blocks: list[Block] = []
-    for sheet in sheets:
-        fresh = layout.blocks(sheet)
-        if (
-            blocks
-            and fresh
-            and fresh[0].joined
-            and blocks[-1].kind == fresh[0].block.kind == "paragraph"
-            and flow.open_ended(blocks[-1].text)
-        ):
-            blocks[-1] = replace(blocks[-1], text=flow.join(blocks[-1].text, fresh[0].block.text))
-            fresh = fresh[1:]
-        blocks += [f.block for f in fresh]
-    return blocks
 
 
 # ---------------------------------------------------------------- what is on a page

@@ -83,6 +83,12 @@ def from_text(text: str, source: str, kind: str) -> Document:
     )
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def tidy(text: str) -> str:
     """Without blank space at the ends and characters that nobody sees."""
     return _UNSEEN.sub("", text).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rag.text import fold
 from rag.words import say
@@ -32,3 +33,16 @@ def refuse_error_page(text: str) -> None:
         return
     if words := _ERROR_WORDS.search(fold(text)):
         raise Unreadable("error_page", words=words[0].strip())
+
+
+def ranges(pages: Sequence[int]) -> str:
+    """1–3、7"""
+    said: list[str] = []
+    start = end = pages[0]
+    for page in [*pages[1:], 0]:
+        if page == end + 1:
+            end = page
+            continue
+        said.append(f"{start}–{end}" if end > start else str(start))
+        start = end = page
+    return "、".join(said)

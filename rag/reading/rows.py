@@ -39,7 +39,7 @@ _NAMES = {
 _BROKEN = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f\ufffd\ud800-\udfff]|锟斤拷")
 
 
-class _Losses:
+class Losses:
     """What was left out, line by line, and no longer than a person reads."""
 
     def __init__(self) -> None:
@@ -56,13 +56,13 @@ class _Losses:
         return (*self.lines, say("reading.more_bad_rows", count=more)) if more > 0 else tuple(self.lines)
 
 
-class _BadRow(Exception):
+class BadRow(Exception):
     """Why a row can't be used, in words."""
 
 
 def read_jsonl(path: Path, source: str) -> Document:
     """Errors: Unreadable, where no row is left."""
-    losses, keys = _Losses(), _Keys(source)
+    losses, keys = Losses(), Keys(source)
     records = []
     with _opened(path) as (file, codec, mark, digest):
         for number, line in _lines(file, codec, mark, digest, losses):
@@ -70,14 +70,14 @@ def read_jsonl(path: Path, source: str) -> Document:
                 continue
             try:
                 records.append(_record(_parsed(line), number, keys))
-            except _BadRow as why:
+            except BadRow as why:
                 losses.add(number, str(why))
-    return _document(source, "jsonl", codec, digest.hexdigest(), records, losses)
+    return document(source, "jsonl", codec, digest.hexdigest(), records, losses)
 
 
 def read_csv(path: Path, source: str, delimiter: str | None = None) -> Document:
     """Errors: Unreadable, where the header names no text and is none, or no row is left."""
-    losses, keys = _Losses(), _Keys(source)
+    losses, keys = Losses(), Keys(source)
     records: list[Record] = []
     with _opened(path) as (file, codec, mark, digest):
         lines = (line + "\n" for _, line in _lines(file, codec, mark, digest, losses))
@@ -89,27 +89,28 @@ def read_csv(path: Path, source: str, delimiter: str | None = None) -> Document:
         rows = csv.reader(_chain(first, lines), delimiter=delimiter)
         try:
             header = [tidy(cell) for cell in next(rows, [])]
-            fields = _fields(header)
+            places = fields(header)
             for row in rows:
                 if not any(cell.strip() for cell in row):
                     continue
                 try:
-                    records.append(_from_cells(header, fields, row, rows.line_num, keys))
-                except _BadRow as why:
+                    records.append(from_cells(header, places, row, rows.line_num, keys))
+                except BadRow as why:
                     losses.add(rows.line_num, str(why))
         except csv.Error as error:
             losses.add(rows.line_num, str(error))
-    return _document(source, "csv", codec, digest.hexdigest(), records, losses)
+    return document(source, "csv", codec, digest.hexdigest(), records, losses)
 
 
-def _document(source: str, kind: str, codec: str, sha256: str, records: list[Record], losses: _Losses) -> Document:
+def document(source: str, kind: str, codec: str | None, sha256: str, records: list[Record], losses: Losses) -> Document:
+    """Errors: Unreadable, where no row is left."""
     if not records:
         raise Unreadable("no_rows", first=losses.lines[0]) if losses.lines else Unreadable("empty")
     return Document(
         source=source,
         format=kind,
         sha256=sha256,
-        encoding=encodings.public_name(codec),
+        encoding=encodings.public_name(codec) if codec else None,
         records=tuple(records),
         characters=sum(len(r.text) for r in records),
         losses=losses.told(),
@@ -154,7 +155,7 @@ def _codec(sample: bytes) -> tuple[str, int]:
     return encodings.detect_by_lines(sample)
 
 
-def _lines(file: BinaryIO, codec: str, mark: int, digest: Any, losses: _Losses) -> Iterator[tuple[int, str]]:
+def _lines(file: BinaryIO, codec: str, mark: int, digest: Any, losses: Losses) -> Iterator[tuple[int, str]]:
     """Numbers from 1 and lines; one that is in another encoding or too long is a loss."""
     if codec.startswith("utf-16") or codec.startswith("utf-32") or codec == "hz":
         data = file.read()
@@ -184,7 +185,7 @@ def _lines(file: BinaryIO, codec: str, mark: int, digest: Any, losses: _Losses) 
 # ---------------------------------------------------------------- rows
 
 
-class _Keys:
+class Keys:
     """The rows' names: their id, or FILE#number where they have none or share one."""
 
     def __init__(self, source: str) -> None:
@@ -202,16 +203,16 @@ def _parsed(line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        raise _BadRow(say("reading.row_no_json")) from None
+        raise BadRow(say("reading.row_no_json")) from None
     if not isinstance(row, dict):
-        raise _BadRow(say("reading.row_no_object"))
+        raise BadRow(say("reading.row_no_object"))
     return row
 
 
-def _record(row: dict[str, Any], number: int, keys: _Keys) -> Record:
+def _record(row: dict[str, Any], number: int, keys: Keys) -> Record:
     text = row.get("text")
     if not isinstance(text, str):
-        raise _BadRow(say("reading.row_no_text"))
+        raise BadRow(say("reading.row_no_text"))
     return Record(
         keys.name(row.get("id"), number),
         _text(text),
@@ -232,35 +233,35 @@ def _short(row: dict[str, Any], name: str) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise _BadRow(say("reading.row_no_string", field=name))
+        raise BadRow(say("reading.row_no_string", field=name))
     if _BROKEN.search(value):
-        raise _BadRow(say("reading.row_garbled"))
+        raise BadRow(say("reading.row_garbled"))
     return " ".join(tidy(value).split()) or None
 
 
 def _text(text: str) -> str:
-    """The text with one line a paragraph. Errors: _BadRow where nothing or rubbish is left."""
+    """The text with one line a paragraph. Errors: BadRow where nothing or rubbish is left."""
     if _BROKEN.search(text) or encodings.garbled(text[:60]):
-        raise _BadRow(say("reading.row_garbled"))
+        raise BadRow(say("reading.row_garbled"))
     lines = [tidy(line) for line in text.splitlines()]
     text = "\n".join(line for line in lines if line)
     if not text:
-        raise _BadRow(say("reading.row_no_text"))
+        raise BadRow(say("reading.row_no_text"))
     return text
 
 
 # ---------------------------------------------------------------- tables
 
 
-def _fields(header: Sequence[str]) -> dict[str, int]:
+def fields(header: Sequence[str]) -> dict[str, int]:
     """Which cell is what. Without a text among them the header must at least look like one. Errors: Unreadable."""
-    fields: dict[str, int] = {}
+    places: dict[str, int] = {}
     for place, name in enumerate(header):
         for field, names in _NAMES.items():
             if name.lower() in names:
-                fields.setdefault(field, place)
-    if "text" in fields or {"question", "answer"} <= fields.keys():
-        return fields
+                places.setdefault(field, place)
+    if "text" in places or {"question", "answer"} <= places.keys():
+        return places
     named = [name for name in header if name]
     if (
         len(named) < 2
@@ -268,25 +269,32 @@ def _fields(header: Sequence[str]) -> dict[str, int]:
         or any(re.fullmatch(r"[\d.,%\s-]+", n) or len(n) > 20 for n in named)
     ):
         raise Unreadable("no_header")
-    return {k: v for k, v in fields.items() if k in ("title", "date", "column")}
+    return {k: v for k, v in places.items() if k in ("title", "date", "column")}
 
 
-def _from_cells(header: Sequence[str], fields: dict[str, int], row: Sequence[str], number: int, keys: _Keys) -> Record:
-    """A row with a text, a question with its answer (the question is the title), or a record: 名称：值；名称：值。"""
+def from_cells(
+    header: Sequence[str], places: dict[str, int], row: Sequence[str], number: int, keys: Keys, table: str = ""
+) -> Record:
+    """A row with a text, a question with its answer (the question is the title), or a record: 名称：值；名称：值。
+
+    `table`: the table's name, which a record's title begins with. Errors: BadRow.
+    """
     if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-        raise _BadRow(say("reading.row_cells"))
-    cells = {field: row[place] if place < len(row) else "" for field, place in fields.items()}
-    if "text" in fields:
+        raise BadRow(say("reading.row_cells"))
+    cells = {field: row[place] if place < len(row) else "" for field, place in places.items()}
+    if "text" in places:
         text = _text(cells["text"])
-    elif "answer" in fields:
+    elif "answer" in places:
         text = _text(cells["answer"])
         cells["title"] = cells.get("title") or cells["question"]
     else:
         pairs = [
             (name, " ".join(cell.split())) for name, cell in zip(header, row, strict=False) if name and cell.strip()
         ]
+        if not pairs:
+            raise BadRow(say("reading.row_no_text"))
         text = _text("；".join(f"{name}：{value}" for name, value in pairs) + "。")
-        cells.setdefault("title", pairs[0][1])
+        cells.setdefault("title", f"{table} {pairs[0][1]}".strip())
     given: dict[str, Any] = {k: v for k, v in cells.items() if v.strip()}
     return Record(
         keys.name(given.get("id"), number),
