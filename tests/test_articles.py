@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.articles import article_id, cut, cut_all
+from rag.newspaper import column_name, pinyin
 from rag.reading.plain import from_text
+from rag.text import fold
 from rag.types import Article, Block, Document, Record
 
 
@@ -526,6 +528,18 @@ def test_the_same_story_twice_has_two_ids_and_a_changed_one_another() -> None:
     assert len({a.article_id for a in twice}) == len(twice) == 2
     assert twice[0].article_id == article_id("版面.txt", twice[0].title, twice[0].text)
     assert len(twice[0].article_id) == 16
+
+
+def test_a_columns_name_is_known_beside_pinyin_that_a_scan_ran_together() -> None:
+    for line in (
+        "▌乡村生活 | XIANG CUN SHENG HUO",
+        "▌乡村生活|XIANGCUNSHENGHUO",
+        "▌乡村生活XIANGCUN SHENGHUO",
+        "▌XiangCunShengHuo乡村生活 栏目协办：松山市农业农村局",
+    ):
+        assert column_name(line, fold(line)) == "乡村生活"
+    assert pinyin("xiangcun shenghuo") == 4
+    assert pinyin("international edition") == pinyin("technology") == 0
 
 
 LINES = st.sampled_from(

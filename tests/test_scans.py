@@ -15,7 +15,6 @@ from test_pdf import BEES, CLINIC, FLOOD, Paper, front_page, pdf
 from rag.articles import cut
 from rag.errors import FileRefused
 from rag.reading import read, read_all, scan
-from rag.reading.marks import skew
 from rag.reading.recognition import Recogniser, Seen
 from rag.reading.refusing import Unreadable
 from rag.reading.sheet import Line, Sheet
@@ -257,19 +256,3 @@ def test_recognition_asks_nobody_for_models(monkeypatch: pytest.MonkeyPatch) -> 
     engine = _opened(1)
     assert engine.text_rec is None or engine.text_rec  # opened late or at once, both by path
     engine(np.full((64, 256, 3), 255, np.uint8))
-
-
-# ---------------------------------------------------------------- pixels
-
-
-@pytest.mark.parametrize("angle", [-2.5, -0.6, 0.0, 0.3, 1.75])
-def test_skew_is_measured_to_a_tenth_of_a_degree(angle: float) -> None:
-    from PIL import Image
-
-    grey = np.full((900, 700), 255, np.uint8)
-    chance = np.random.default_rng(3)
-    for y in range(60, 840, 24):
-        for x in range(40, 640, 12):
-            grey[y : y + 10, x : x + int(chance.integers(3, 10))] = 0
-    turned = np.asarray(Image.fromarray(grey).rotate(angle, fillcolor=255, resample=Image.Resampling.BICUBIC))
-    assert abs(skew(turned) - angle) < 0.11

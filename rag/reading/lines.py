@@ -53,11 +53,16 @@ def sheet_of(number: int, grey: marks.Grey, found: Sequence[Found], scale: float
     page = marks.Page(grey)
     believed = [f for f in _apart(found) if f.score >= _BELIEVED]
     pieces = [piece for f in believed for piece in _pieces(page, f, believed)]
+    if not pieces:
+        return Sheet(number, grey.shape[1], grey.shape[0], [])
     _sizes(pieces)
     body = _usual(pieces)
-    pieces = _rows(pieces, body)
     strips = list(dict.fromkeys(page.strip(p.ink.box) for p in pieces if p.ink.light))
-    drawn = page.marks(body, [p.ink.box for p in pieces], strips)
+    strips = [s for s in strips if s[3] - s[1] < 5 * body]  # the others are photographs with words in them
+    # a rule close under a line may lie within its box, but not within its characters
+    type_ = [(p.ink.box[0], p.ink.middle - p.size / 2, p.ink.box[2], p.ink.middle + p.size / 2) for p in pieces]
+    drawn = page.marks(body, type_, strips)
+    pieces = _rows(pieces, body, drawn.vertical)
     scale = scale or _BODY / body
 
     def points(box: Box) -> Box:
@@ -178,8 +183,11 @@ def _spaced(text: str) -> str:
     return said
 
 
-def _rows(pieces: Sequence[_Measured], body: float) -> list[_Measured]:
-    """Pieces of one line at one height, and joined where a line over or under them runs on across what parts them."""
+def _rows(pieces: Sequence[_Measured], body: float, upright: Sequence[Box]) -> list[_Measured]:
+    """Pieces of one line at one height, and joined where a line over or under them runs on across what parts them.
+
+    `upright`: rules, over which nothing is joined.
+    """
     rows: list[list[_Measured]] = []
     for p in sorted(pieces, key=lambda p: p.ink.box[0]):
         before = [row for row in rows if _beside(row[-1], p)]
@@ -187,13 +195,18 @@ def _rows(pieces: Sequence[_Measured], body: float) -> list[_Measured]:
             max(before, key=lambda row: row[-1].ink.box[2]).append(p)
         else:
             rows.append([p])
+    whole = [(p.ink, p.body) for p in pieces]  # as they are before any are joined
     joined: list[_Measured] = []
     for row in rows:
         middle = sum(p.ink.middle * len(p.text) for p in row) / sum(len(p.text) for p in row)
         last: _Measured | None = None
         for p in row:
             p.ink = replace(p.ink, middle=middle)
-            space = _parted(last, p, pieces, body) if last is not None else None
+            ruled = last is not None and any(
+                last.ink.box[2] - 2 <= (r[0] + r[2]) / 2 <= p.ink.box[0] + 2 and r[1] - body < middle < r[3] + body
+                for r in upright
+            )
+            space = _parted(last, p, whole, body) if last is not None and not ruled else None
             if last is None or space is None:
                 joined.append(p)
                 last = p
@@ -215,14 +228,23 @@ def _beside(a: _Measured, b: _Measured) -> bool:
     )
 
 
-def _parted(a: _Measured, b: _Measured, pieces: Sequence[_Measured], body: float) -> str | None:
-    """What stands between two pieces of one line: nothing or a space; None where they are two lines."""
+def _parted(a: _Measured, b: _Measured, lines: Sequence[tuple[marks.Measured, bool]], body: float) -> str | None:
+    """What stands between two pieces of one line: nothing or a space; None where they are two lines.
+
+    `lines`: the ink of each piece on the page, and whether it is of the text's size.
+    """
     gap, x = b.ink.box[0] - a.ink.box[2], (a.ink.box[2] + b.ink.box[0]) / 2
     marked = bool(_MARK.match(a.text[-1]) or _MARK.match(b.text[0]))
     latin = a.text[-1].isascii() and b.text[0].isascii()
-    close = [p for p in pieces if 0.6 * body < abs(p.ink.middle - a.ink.middle) < 2.4 * max(body, a.size)]
+    reach = 2.4 * max(body, a.size)
+    close = [(ink, text) for ink, text in lines if 0.6 * body < abs(ink.middle - a.ink.middle) < reach]
     if a.body and b.body:
-        runs_on = any(p.body and p.ink.box[0] + body < x < p.ink.box[2] - body for p in close)
+        runs_on = any(
+            text
+            and ink.box[0] + body < x < ink.box[2] - body
+            and not any(g[1] - g[0] > 0.4 * body and g[0] < x < g[1] for g in ink.gaps)
+            for ink, text in close
+        )
         if runs_on and gap < (2.2 if marked else 1.7) * body:
             return " " if latin or (not marked and gap > 0.75 * body) else ""
     large = min(a.size, b.size) > HEADLINE * body
@@ -230,7 +252,7 @@ def _parted(a: _Measured, b: _Measured, pieces: Sequence[_Measured], body: float
         return " " if latin else ""
     # a line with nothing over and under it: a running head, an imprint
     left, right = a.ink.box[0], b.ink.box[2]
-    alone = not large and not any(p.ink.box[0] < right and left < p.ink.box[2] for p in close)
+    alone = not large and not any(ink.box[0] < right and left < ink.box[2] for ink, _ in close)
     return " " if alone and gap < 4 * body else None
 
 
@@ -249,7 +271,7 @@ def _sizes(pieces: Sequence[_Measured]) -> None:
     """
     known = [p for p in pieces if _han(p.text) >= _MANY and p.size]
     share = statistics.median(p.size / p.tall for p in known) if known else 0.8
-    body = _usual(known or pieces)
+    body = _usual(known) if known else share * statistics.median(p.tall for p in pieces)
     for p in pieces:  # a short piece of a headline takes its size from the longer one beside it
         if _han(p.text) < _MANY and p.tall * share > 1.2 * body:
             beside = [

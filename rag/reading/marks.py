@@ -194,17 +194,20 @@ class Page:
         for box in pictures:
             left, top, right, bottom = self._inside(box)
             ink[top + 3 : bottom - 3, left + 3 : right - 3] = 0
-        horizontal = self._rules(ink, int(4 * em), em, along=1)
-        vertical = self._rules(ink, int(2.2 * em), em, along=0)
+        vertical = self._rules(ink, int(2.2 * em), 0.3 * em, em, along=0)
+        for box in vertical:  # else a table's rules would be bridged to the rule between two columns
+            left, top, right, bottom = self._inside(box)
+            ink[top:bottom, left:right] = 0
+        horizontal = self._rules(ink, int(4 * em), 0.5 * em, em, along=1)
         return Marks(horizontal, vertical, self._frames(horizontal, vertical, em), list(strips), pictures)
 
-    def _rules(self, ink: Any, least: int, em: float, along: int) -> list[Box]:
+    def _rules(self, ink: Any, least: int, bridged: float, em: float, along: int) -> list[Box]:
         """Thin straight stretches of ink, a little skew or broken ones too."""
         import cv2
 
         thick = (1, 3) if along else (3, 1)  # cv2: (width, height)
         long = (least, 1) if along else (1, least)
-        near = max(3, int(0.2 * em))
+        near = max(3, int(bridged))
         bridge = (near, 1) if along else (1, near)
         mask = cv2.dilate(ink, np.ones(thick[::-1], np.uint8))
         mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones(bridge[::-1], np.uint8))
