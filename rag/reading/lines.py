@@ -242,7 +242,7 @@ def _parted(a: _Measured, b: _Measured, lines: Sequence[tuple[marks.Measured, bo
         runs_on = any(
             text
             and ink.box[0] + body < x < ink.box[2] - body
-            and not any(g[1] - g[0] > 0.4 * body and g[0] < x < g[1] for g in ink.gaps)
+            and not any(g[1] - g[0] > max(0.4 * body, 0.7 * gap) and g[0] < x < g[1] for g in ink.gaps)
             for ink, text in close
         )
         if runs_on and gap < (2.2 if marked else 1.7) * body:
