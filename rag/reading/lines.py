@@ -290,10 +290,13 @@ def _sizes(pieces: Sequence[_Measured]) -> None:
         p.heavy = p.ink.stroke / size / usual if usual and not p.ink.light else 1.0
         near = _NEAR
         if count < _MANY:  # the ink of few characters may be low (四) or none's (……)
-            p.size = size if p.heavy < _HEAVY else (p.size + box) / 2 if p.size else box
+            if 0.7 * body < p.size < HEADLINE * body and p.heavy < _HEAVY:
+                p.size = body  # boxes of few characters come out too high, ink never does
+            else:
+                p.size = size if p.heavy < _HEAVY else (p.size + box) / 2 if p.size else box
             if p.alike is not None:
                 p.size = p.alike.size
-            near = 0.3 if count < 3 or p.text[0] in "(（" else _NEAR if p.heavy >= _HEAVY and p.size < body else 0.2
+            near = _nearness(p, count, body)
         larger = count >= _MANY and p.size > 1.04 * body
         p.bold = count >= 3 and p.heavy > ((1.1 if p.size > 1.07 * body else _HEAVY) if larger else _BOLD)
         if p.bold and p.size < 1.16 * body:  # bold ink is a little higher too
@@ -313,6 +316,15 @@ def _sizes(pieces: Sequence[_Measured]) -> None:
         size = _mean(group)
         for p in group:
             p.size = size
+
+
+def _nearness(p: _Measured, count: int, body: float) -> float:
+    """How far a line of few Chinese characters may be off the text's size and still be text."""
+    if count == 1:
+        return 0.5
+    if count < 3 or p.text[0] in "(（":
+        return 0.3
+    return _NEAR if p.heavy >= _HEAVY and p.size < body else 0.2  # a caption is smaller, and sans
 
 
 def _kickers(pieces: Sequence[_Measured], body: float) -> None:

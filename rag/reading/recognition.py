@@ -26,9 +26,10 @@ Tell = Callable[[Progress], None]
 DOUBTFUL = 0.85  # mean confidence of a page's characters: clean print has .99, a page that is guessed at .7
 _BLANK = 0.0004  # share of ink: a page with one short line has three times as much
 LARGEST = 4000  # pixels of a page's longer side: enough for a broadsheet at 150 dots an inch
+_FOUND_AT = 2560  # pixels at which lines are looked for (at 3900 a page took 2 GB, so 1 GB); they are read at full size
 MAX_SCANS = 500  # pages of one file: an hour's work
 _LEAST_SIDE = 16  # pixels: no character is smaller
-_AT_ONCE = 4  # pages read side by side at most: each takes 300 MB
+_AT_ONCE = 2  # pages read side by side: each takes up to 800 MB
 
 
 class Picture(NamedTuple):
@@ -169,6 +170,8 @@ def _opened(threads: int) -> Any:
             "Global.text_score": 0.0,  # what is doubtful is left out, and told, here
             "Global.use_cls": False,
             "Global.max_side_len": LARGEST,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": _FOUND_AT,
             "Det.model_path": models["det"],
             "Rec.model_path": models["rec"],
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
