@@ -185,6 +185,7 @@ def _confidence(found: Sequence[Found]) -> float:
 
 
 def _lies(found: Sequence[Found]) -> bool:
-    """Whether most of a page's lines are taller than wide."""
-    tall = sum(len(f.text) for f in found if f.box[3] - f.box[1] > 1.5 * (f.box[2] - f.box[0]) and len(f.text) > 1)
-    return tall > 0.6 * sum(len(f.text) for f in found)
+    """Whether most of what a page's lines cover is taller than wide."""
+    sides = [(f.box[2] - f.box[0], f.box[3] - f.box[1]) for f in found]
+    tall = sum(width * height for width, height in sides if height > 1.5 * width)
+    return tall > 0.6 * sum(width * height for width, height in sides)
