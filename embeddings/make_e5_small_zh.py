@@ -118,8 +118,8 @@ def export(source: Path, out: Path) -> None:
     )
 
 
-def quantised(fp32: Path, out: Path) -> None:
-    """int8: matrices per output channel, the word table per row. Weights of 7 bits (reduce_range): processors without
+def quantised(fp32: Path, out: Path, table: str = "word_embeddings.weight") -> None:
+    """int8: matrices per output channel, the word TABLE per row. Weights of 7 bits (reduce_range): processors without
     VNNI add two products in 16 bits, which 8-bit weights overflow (figures in the card)."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -139,14 +139,14 @@ def quantised(fp32: Path, out: Path) -> None:
     )
     model = onnx.load(out)
     graph = model.graph
-    words = next(n for n in graph.node if n.op_type == "Gather" and n.input[0].endswith("word_embeddings.weight"))
+    words = next(n for n in graph.node if n.op_type == "Gather" and n.input[0].endswith(table))
     held = next(t for t in graph.initializer if t.name == words.input[0])
-    table = numpy_helper.to_array(held)
-    scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-9).astype(np.float32) / 127
+    rows = numpy_helper.to_array(held)
+    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9).astype(np.float32) / 127
     graph.initializer.remove(held)
     graph.initializer.extend(
         [
-            numpy_helper.from_array(np.rint(table / scale).astype(np.int8), held.name + "_quantized"),
+            numpy_helper.from_array(np.rint(rows / scale).astype(np.int8), held.name + "_quantized"),
             numpy_helper.from_array(scale, held.name + "_scale"),
         ]
     )

@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""Learns which sentence answers: LightGBM over `rag.answering.features.NAMES`, written as ONNX.
+"""Learns which sentence answers: LightGBM over words, then over words and what the reader read; written as ONNX.
 
-    python embeddings/train_selector.py DATA [--out embeddings/selector] [--check]
+    python embeddings/train_selector.py DATA [--out embeddings/selector] [--work DIR] [--words]
 
-DATA: a folder with qa_train/*.jsonl.gz, news/part-*.jsonl.gz and, for --check and the calibration, qa_dev/*.jsonl.gz.
-Only sets that may be trained on are: see the card. Needs lightgbm, scipy and onnx (pip install lightgbm scipy onnx).
+DATA: a folder with qa_train/*.jsonl.gz, news/part-*.jsonl.gz and, for the calibration, qa_dev/*.jsonl.gz. Only sets that
+may be trained on are: see the card. The second trees learn from articles that the reader was not trained on
+(`train_reader.held_out`). Needs lightgbm, scipy and onnx (pip install lightgbm scipy onnx).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from train_ranker import Words, best, calibration, news, pieces_of, rows, to_onnx
+from train_reader import TRAIN as READ_BY_READER
+from train_reader import asked_of, held_out
 
 from rag.answering.candidates import Candidate, gather
 from rag.answering.features import NAMES, judge
-from rag.embedding import open_embedder
+from rag.answering.reader import Reader
+from rag.answering.selector import READ_NAMES, opened, read, scored, with_reading
 from rag.errors import Error
 from rag.question import Question, understand
 from rag.text import sentences
@@ -37,7 +42,19 @@ SEED = 5
 TRAIN = {"cmrc2018_train": 4200, "drcd_train_part_trad": 1300, "crud_news": None}  # questions at most
 DEVELOP = {"cmrc2018_trial": 500, "crud_news": None, "drcd_dev": 400, "xquad_zh": 250}
 OTHERS = 2500  # news articles among which the answering ones must be told apart
-WITHIN, BEYOND, USUAL, EMBEDDED = 30.0, 20.0, 0.85, 10  # what meaning adds: chosen on the development questions
+TREES = {
+    "objective": "binary",
+    "num_leaves": 31,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "seed": SEED,
+    "verbose": -1,
+    "num_threads": 2,
+}
+BOTH = TREES | {"num_leaves": 9, "learning_rate": 0.04, "min_data_in_leaf": 80}  # fewer questions: smaller trees
 Kept = tuple[str, str, list[tuple[int, str]], list[str]]  # question, article, [(start, answer)], evidence
 
 
@@ -54,7 +71,7 @@ class Case:
 
 
 def questions(
-    data: Path, folder: str, most: dict[str, int | None], seed: int
+    data: Path, folder: str, most: dict[str, int | None], seed: int, wanted: Callable[[str], bool] = lambda text: True
 ) -> tuple[list[Kept], list[tuple[str, str, str]]]:
     """Questions with marked answers, and the articles (id, title, text) they are about."""
     chance = random.Random(seed)
@@ -63,7 +80,7 @@ def questions(
     for name, limit in most.items():
         got = list(rows(data / folder / f"{name}.jsonl.gz"))
         chance.shuffle(got)
-        for row in got[:limit]:
+        for row in [r for r in got if wanted(r["context"])][:limit]:
             starts = [(a["start"], a["text"]) for a in row["answers"] if a["start"] >= 0]
             if not starts or row.get("is_impossible") or row.get("standalone") is False:
                 continue
@@ -186,70 +203,63 @@ def report(made: Sequence[Case], score: Sequence[np.ndarray]) -> tuple[np.ndarra
     return np.array(tops), np.array(right, float)
 
 
-def with_meaning(case: Case, raw: np.ndarray, embedder: Any) -> np.ndarray:
-    """As `rag.answering.selector` adds it."""
-    chosen = np.argsort(-raw)[:EMBEDDED]
-    near = (
-        embedder.passages([case.candidates[i].text[:200] for i in chosen]) @ embedder.questions([case.question.text])[0]
-    )
-    cosines = np.full(len(raw), float(near.min()))
-    cosines[chosen] = near
-    score = raw + WITHIN * (cosines - float(np.median(near)))
-    return score + BEYOND * (cosines[int(np.argmax(score))] - USUAL)
+def trained(cases_: Sequence[Case], tables: Sequence[np.ndarray], names: Sequence[str], trees: Any, rounds: int) -> Any:
+    import lightgbm
+
+    table, label = np.concatenate(list(tables)), np.concatenate([c.label for c in cases_])
+    known = label >= 0
+    return lightgbm.train(trees, lightgbm.Dataset(table[known], label[known], feature_name=list(names)), rounds)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "selector")
-    parser.add_argument(
-        "--check", action="store_true", help="only score the shipped trees on the development questions"
-    )
+    parser.add_argument("--work", type=Path, default=Path("selector-work"), help="cases, so that they are made once")
+    parser.add_argument("--words", action="store_true", help="only the first trees: no reader yet")
     options = parser.parse_args()
-    import lightgbm
+    options.out.mkdir(parents=True, exist_ok=True)
+    options.work.mkdir(parents=True, exist_ok=True)
+
+    def made(name: str, make: Callable[[], list[Any]]) -> list[Any]:
+        path = options.work / f"{name}.pickle"
+        if not path.is_file():
+            path.write_bytes(pickle.dumps(make()))
+        return pickle.loads(path.read_bytes())
 
     others = [(key, title, text[:3000]) for key, title, text in news(options.data, OTHERS)]
-    develop = cases(*questions(options.data, "qa_dev", DEVELOP, 3), others[:1500], 6)
-    if options.check:
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(options.out / "selector.onnx"), providers=["CPUExecutionProvider"])
-        report(develop, [np.asarray(session.run(None, {"features": c.table})[0]).ravel() for c in develop])
-        return
-    train = cases(*questions(options.data, "qa_train", TRAIN, 1), others, SEED)
-    table, label = np.concatenate([c.table for c in train]), np.concatenate([c.label for c in train])
-    known = label >= 0
-    booster = lightgbm.train(
-        {
-            "objective": "binary",
-            "num_leaves": 31,
-            "learning_rate": 0.05,
-            "min_data_in_leaf": 100,
-            "feature_fraction": 0.6,
-            "bagging_fraction": 0.7,
-            "bagging_freq": 1,
-            "seed": SEED,
-            "verbose": -1,
-            "num_threads": 2,
-        },
-        lightgbm.Dataset(table[known], label[known], feature_name=list(NAMES)),
-        300,
+    kept = {a.text for a in held_out(asked_of(options.data, READ_BY_READER))[1]}
+    first = made(
+        "first",
+        lambda: cases(*questions(options.data, "qa_train", TRAIN, 1, lambda text: text not in kept), others, SEED),
     )
-    options.out.mkdir(parents=True, exist_ok=True)
-    to_onnx(booster, options.out / "selector.onnx", len(NAMES))
-    raw = [booster.predict(c.table, raw_score=True) for c in develop]
+    second = made(
+        "second",
+        lambda: cases(
+            *questions(options.data, "qa_train", dict.fromkeys(TRAIN), 1, lambda text: text in kept), others, SEED
+        ),
+    )
+    develop = made("develop", lambda: cases(*questions(options.data, "qa_dev", DEVELOP, 3), others[:1500], 6))
+    if options.words:
+        to_onnx(trained(first, [c.table for c in first], NAMES, TREES, 300), options.out / "words.onnx", len(NAMES))
+        session = opened(options.out / "words.onnx")
+        report(develop, [scored(session, c.table) for c in develop])
+        return
+    session, reader = opened(options.out / "words.onnx"), Reader(options.out.parent)
+    few = random.Random(1).sample(develop, min(600, len(develop)))
+
+    def both(case: Case) -> np.ndarray:
+        told = with_reading(case.candidates, scored(session, case.table), read(reader, case.question, case.candidates))
+        return np.hstack([case.table, told[0]])
+
+    tables = made("second-read", lambda: [both(c) for c in second])
+    booster = trained(second, tables, (*NAMES, *READ_NAMES), BOTH, 250)
+    to_onnx(booster, options.out / "selector.onnx", len(NAMES) + len(READ_NAMES))
     print("words alone:", end=" ")
-    words_alone = calibration(*report(develop, raw))
-    few = random.Random(1).sample(range(len(develop)), min(440, len(develop)))
-    embedder = open_embedder()
-    print("with meaning:", end=" ")
-    meaning = calibration(*report([develop[i] for i in few], [with_meaning(develop[i], raw[i], embedder) for i in few]))
-    card = {
-        "features": list(NAMES),
-        "words_alone": words_alone,
-        "with_meaning": meaning,
-        "cosine": {"within": WITHIN, "beyond": BEYOND, "usual": USUAL},
-    }
+    report(few, [scored(session, c.table) for c in few])
+    print("with the reader:", end=" ")
+    raw = [booster.predict(x, raw_score=True) for x in made("few-read", lambda: [both(c) for c in few])]
+    card = {"features": list(NAMES), "read": list(READ_NAMES), "calibration": calibration(*report(few, raw))}
     (options.out / "selector.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
 
 

@@ -40,11 +40,12 @@ from rag.types import (
     Reply,
     Turn,
 )
-from rag.wiring import BUILTIN, last_reply, open_embedder, open_engine, receipt, timed
+from rag.wiring import BUILTIN, last_reply, open_embedder, open_engine, open_reader, receipt, timed
 from rag.words import say
 
 if TYPE_CHECKING:
     from rag.answering import Engine
+    from rag.answering.reader import Reader
     from rag.question import Question
     from rag.store import Store
 
@@ -80,6 +81,7 @@ class Library:
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()
+        self._reader_: Reader | None = None
         self._engines: dict[tuple[str, str], Engine] = {}  # by their names and those of their embedding models
 
     def __enter__(self) -> Library:
@@ -100,8 +102,16 @@ class Library:
         embedder = self._meaning.serving().embedder
         with self._opening:
             if (name, embedder.name) not in self._engines:
-                self._engines[name, embedder.name] = open_engine(name, self.settings, embedder, self._has)
+                self._engines[name, embedder.name] = open_engine(
+                    name, self.settings, embedder, self._reader(), self._has
+                )
             return self._engines[name, embedder.name]
+
+    def _reader(self) -> Reader:
+        with self._opening:
+            if self._reader_ is None:
+                self._reader_ = open_reader(self.settings)
+            return self._reader_
 
     def _has(self, term: str) -> bool:
         return bool(self._meaning.serving().index.containing(term, limit=1))
@@ -355,7 +365,7 @@ class Library:
 
         now = self._meaning.serving()
         now.index.refresh()
-        return retrieve(asked, self._store, now.index, now.embedder, k, only)
+        return retrieve(asked, self._store, now.index, now.embedder, self._reader(), k, only)
 
     # ---------------------------------------------------------------- whole
 
@@ -438,14 +448,14 @@ def restore(file: str | PathLike[str], folder: str | PathLike[str] | None = None
         return library.state()
 
 
-def reader(engine: str | None = None) -> Callable[[str, Sequence[str], Sequence[Turn]], Reply]:
+def reader(engine: str | None = None) -> Callable[..., Reply]:
     """`read` with its models opened once, for many questions."""
     from rag.question import understand
     from rag.retrieval import rank
 
     chosen = places.load(engine=engine)
     embedder = open_embedder(chosen)
-    answerer = open_engine(chosen.engine or BUILTIN, chosen, embedder, None)
+    answerer = open_engine(chosen.engine or BUILTIN, chosen, embedder, open_reader(chosen), None)
 
     def answer(question: str, passages: Sequence[str], history: Sequence[Turn] = ()) -> Reply:
         started = time.monotonic()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from rag import text as t
@@ -138,6 +139,45 @@ def kind_of(question: str) -> Kind:
     return "other"
 
 
+# ---------------------------------------------------------------- two things in one question
+
+_BOTH = re.compile(
+    r"^([\u4e00-\u9fffA-Za-z0-9“”《》]{2,14}?)[和与跟同、]([\u4e00-\u9fffA-Za-z0-9“”《》]{2,14}?)(?=的|[这那]?两|相比|比|[,，]|各|分别|哪|谁)"
+)
+_EACH = re.compile(
+    r"各自?(?:是|有|为)?(?=多少|几|什么|谁|哪)|分别|哪(?:边|个|家|种|者|里)的?(?=.{0,10}(?:更|多|少|高|低|大|小))|[这那]?两(?:场|次|个|家|地|处|边|者|种)"
+)
+
+
+_ASKS = re.compile(
+    r"什么时候|啥时候|什么(?!的)|何[时地处人]|为何|如何|谁(?!家)|哪一?[里儿位个些年天月家座所部首支]|多少|几[个名位家年月号次支]|[多][大高长久远重]|怎么|怎样|是否|吗"
+)
+_APART = re.compile(r"[,，;；?？]|以及|和|与|及|并且?|还有|又")
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """What a question of two parts asks, each part standing alone: A和B各是多少 → A是多少, B是多少; A是谁,哪年出生 → A是谁,
+    A哪年出生. () for a question about one thing, or about the difference itself."""
+    folded = t.fold(text).strip(" ?？。")
+    both = _BOTH.match(folded)
+    if both and _EACH.search(folded[both.end() :]) and not re.search("区别|不同|差别|差异|关系", folded):
+        rest = re.sub(r"^(?:相比|比)[,，]?", "", _EACH.sub("", folded[both.end() :]))
+        return tuple(name + rest for name in both.groups())
+    asks = list(_ASKS.finditer(folded))
+    cuts = [m for a, b in pairwise(asks) if (m := _APART.search(folded, a.end(), b.start()))]
+    if not cuts or len(cuts) > 2:
+        return ()
+    from rag.followups import made_whole  # it needs the functions of this module
+
+    edges = [0, *(e for m in cuts for e in m.span()), len(folded)]
+    clauses = [folded[edges[i] : edges[i + 1]].strip() for i in range(0, len(edges), 2)]
+    if any(len(content(c)) < 1 for c in clauses):
+        return ()
+    whole = [clauses[0], *(made_whole(c, [Turn(clauses[0], "")]) for c in clauses[1:])]
+    names = names_in(clauses[0])[:1]
+    return tuple(w if any(n in w for n in names) else "".join(names) + w for w in whole)
+
+
 # ---------------------------------------------------------------- content words
 
 _ASKING = frozenset(
@@ -234,7 +274,7 @@ _NAME = re.compile(rf"(?:{_COMPOUND}|[{SURNAMES}])[\u4e00-\u9fff]{{1,2}}$")
 _TITLE_AFTER = re.compile(rf"(?:的)?{_TITLES}")
 _TITLE_BEFORE = re.compile(rf"{_TITLES}$")
 _ORDINALS = frozenset("一号 二号 三号 四号 五号 六号 七号 八号 九号 十号".split())
-_NOT_PLACES = frozenset("中风 大马 海关 南方 北方 东方 西方 国家 全国 老区".split())
+_NOT_PLACES = frozenset("礼拜 星期 中风 大马 海关 南方 北方 东方 西方 国家 全国 老区".split())
 _BODY_END = (
     "大学|学院|中学|小学|学校|幼儿园|医院|卫生院|研究院|研究所|研究中心|实验室|协会|学会|公司|集团|企业|银行|产业园|科技园|园区|公园|植物园|动物园|博物馆|科技馆|图书馆|文化馆|体育馆|体育场|纪念馆|美术馆|"
     "机场|车站|高铁站|火车站|水库|水电站|核电站|电站|气象站|监测站|大桥|隧道|高速|高铁|铁路|地铁|卫星|飞船|火箭|空间站|望远镜|号|委员会|基金会|合作社|农场|林场|牧场|工厂|大赛|大会|论坛|工程|计划|行动|平台|系统|项目|中心|基地|银河|大厦|广场|景区|保护区|湿地"

@@ -6,6 +6,7 @@ measured is it worse than the better of the two, which no fixed weight of them r
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from rag.text import fold, tokens
 from rag.types import Filter, Hit, Why
 
 if TYPE_CHECKING:
+    from rag.answering.reader import Reader
     from rag.question import Question
     from rag.search import SearchIndex
     from rag.store import Store
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
 ANY = Filter()
 LOOKED_AT = 60  # passages taken from each list
 OF_ONE = 3  # passages of an article that may stand before other articles
+READ = 6  # passages that are read where the order is not clear
+AHEAD = 0.5  # how much likelier than the best of the other articles the first must be to stay unread
+ORDER, TOLD, LEVEL = (
+    0.7,
+    0.8,
+    -0.8,
+)  # logistic regression over questions that the reader was not trained on (train_selector)
 
 
 @cache
@@ -38,7 +47,13 @@ def ranker() -> Ranker:
 
 
 def retrieve(
-    question: Question, store: Store, index: SearchIndex, embedder: Embedder, k: int = 10, only: Filter = ANY
+    question: Question,
+    store: Store,
+    index: SearchIndex,
+    embedder: Embedder,
+    reader: Reader,
+    k: int = 10,
+    only: Filter = ANY,
 ) -> list[Hit]:
     """At most k hits, best first. A passage that is not embedded yet is ranked by its words."""
     vector = embedder.questions([question.text])[0]
@@ -49,23 +64,43 @@ def retrieve(
     unknown = [i for i in found if i not in by_meaning]
     cosines = by_meaning | {i: float(v @ vector) for i, v in index.vectors(unknown).items()}
     hits = store.hits(found)
-    return one_of_each(in_order(question, [hits[i] for i in found if i in hits], by_words, cosines), store)[:k]
+    ordered = one_of_each(in_order(question, [hits[i] for i in found if i in hits], by_words, cosines), store)
+    return read_again(question, ordered, reader)[:k]
+
+
+def read_again(question: Question, hits: Sequence[Hit], reader: Reader) -> list[Hit]:
+    """The first passages ordered anew by what the reader sees in them, where the first is not clearly ahead: reading
+    costs more than all before it, and tells nothing new of a passage that everything speaks for."""
+    others = (h.score for h in hits if h.article_id != hits[0].article_id)
+    if len(hits) < 2 or hits[0].score - next(others, 0.0) >= AHEAD:
+        return list(hits)
+    first = hits[:READ]
+    odds = [math.log(max(h.score, 1e-4) / max(1 - h.score, 1e-4)) for h in first]
+    scores = [
+        1 / (1 + math.exp(-(ORDER * odd + TOLD * read.answers + LEVEL)))
+        for odd, read in zip(odds, reader.of(question.text, first), strict=True)
+    ]
+    again = [
+        replace(h, score=round(s, 4), why=replace(h.why, rerank=round(s, 4)))
+        for h, s in zip(first, scores, strict=True)
+    ]
+    again.sort(key=lambda h: -h.score)
+    return [*again, *(replace(h, score=min(h.score, again[-1].score)) for h in hits[READ:])]
 
 
 def rank(question: Question, hits: Sequence[Hit], embedder: Embedder) -> list[Hit]:
-    """The same order over passages that are given: BM25 is computed among them."""
+    """The same order over passages that are given: BM25 is computed among them. A few passages are all read, whatever
+    their order: they stay as their words order them, which saves their embedding."""
     if not hits:
         return []
-    vector = embedder.questions([question.text])[0]
     texts = [f"{h.heading}\n{h.text}" if h.heading else h.text for h in hits]
+    scores = bm25(tokens(question.text), [tokens(t) for t in texts])
+    by_words = {h.passage_id: float(s) for h, s in zip(hits, scores, strict=True) if s > 0}
+    if len(hits) <= READ:
+        return in_order(question, hits, by_words, {})
+    vector = embedder.questions([question.text])[0]
     cosines = embedder.passages(texts) @ vector
-    by_words = bm25(tokens(question.text), [tokens(t) for t in texts])
-    return in_order(
-        question,
-        hits,
-        {h.passage_id: float(s) for h, s in zip(hits, by_words, strict=True) if s > 0},
-        {h.passage_id: float(c) for h, c in zip(hits, cosines, strict=True)},
-    )
+    return in_order(question, hits, by_words, {h.passage_id: float(c) for h, c in zip(hits, cosines, strict=True)})
 
 
 def in_order(

@@ -17,6 +17,7 @@ from rag.types import Document, Piece, Receipt, Reply, Status
 if TYPE_CHECKING:
     from rag.answering import Engine
     from rag.answering.extractive import Extractive
+    from rag.answering.reader import Reader
     from rag.embedding import Embedder
 
 BUILTIN = "builtin"
@@ -29,11 +30,20 @@ def open_embedder(settings: Settings, named: str | None = None) -> Embedder:
     return embedding.open_embedder(named or settings.embedding, settings.threads)
 
 
-def open_engine(name: str, settings: Settings, embedder: Embedder, has: Callable[[str], bool] | None) -> Engine:
+def open_reader(settings: Settings) -> Reader:
+    from rag.answering.reader import Reader as Builtin
+    from rag.settings import builtin_models
+
+    return Builtin(builtin_models(), settings.threads)
+
+
+def open_engine(
+    name: str, settings: Settings, embedder: Embedder, reader: Reader, has: Callable[[str], bool] | None
+) -> Engine:
     """ "builtin", or the folder or hub id of a language model."""
     from rag.answering.extractive import Extractive as Builtin
 
-    extractive: Extractive = Builtin(embedder, has)
+    extractive: Extractive = Builtin(reader, has)
     if name == BUILTIN:
         return extractive
     from rag.answering.generative import Generative

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag import settings
 from rag.answering import Said, compose, refuse
 from rag.answering.candidates import gather
 from rag.answering.extractive import Extractive, ends_open, listed, same
+from rag.answering.reader import Reader
 from rag.question import understand
 from rag.types import Evidence, Hit, Reply, Turn
 
@@ -20,12 +23,17 @@ STEPS = "防溺水要记住几点。一是不到陌生水域游泳。二是不�
 TABLE = "监测结果如下。\n| 监测点 | 水质类别 | 总磷(mg/L) |\n| --- | --- | --- |\n| 石桥头 | Ⅱ类 | 0.06 |\n| 老渡口 | Ⅳ类 | 0.27 |"
 
 
+@cache
+def reader() -> Reader:
+    return Reader(settings.builtin_models())
+
+
 def hit(text: str, n: int = 0, title: str = "", start: int = 0) -> Hit:
     return Hit(n, f"a{n}", f"{n}.txt", title, start, start + len(text), text, 0.9, heading=title)
 
 
 def asked(question: str, *texts: str, has: bool = True) -> Reply:
-    engine = Extractive(None, lambda term: has)
+    engine = Extractive(reader(), lambda term: has)
     return engine.reply(understand(question), [hit(text, i) for i, text in enumerate(texts)])
 
 
@@ -79,7 +87,7 @@ def test_markers_in_an_articles_own_words_count_for_nothing() -> None:
 def test_a_correction_stands_beside_what_it_corrects() -> None:
     first = "来自6个区县的312支队伍参加了青溪市机器人大赛。"
     put_right = "本报3月2日《青溪市机器人大赛收官》一文中，“312支队伍”应为“321支队伍”。特此更正。"
-    engine = Extractive(None, lambda term: True)
+    engine = Extractive(reader(), lambda term: True)
     reply = engine.reply(understand("青溪市机器人大赛有多少支队伍参加？"), [hit(first, 0), hit(put_right, 1, "更正")])
     assert "321" in reply.answer and "312" in reply.answer and len(reply.conflicts) == 1
     agree(reply, {"a0": first, "a1": put_right})

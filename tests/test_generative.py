@@ -17,8 +17,10 @@ from rag.answering import Said, compose, prompt, refuse
 from rag.answering.extractive import Extractive
 from rag.answering.generative import Generative
 from rag.answering.prove import Evident
+from rag.answering.reader import Reader
 from rag.models import Draft, LanguageModel, Message, neutral, open_model
 from rag.question import Question, understand
+from rag.settings import builtin_models
 from rag.types import Evidence, Hit, Piece, Reply, Turn
 
 QUESTION = understand("成华区科协2024年发布了多少篇推文？")
@@ -85,7 +87,7 @@ class Decided(Extractive):
     """A built-in answerer whose decision is known."""
 
     def __init__(self, reply: Callable[[Question, Sequence[Hit]], Reply]) -> None:
-        super().__init__()
+        super().__init__(Reader(builtin_models()))
         self.reply = reply
 
     def answer(self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool]) -> Iterator[Piece]:
@@ -540,7 +542,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 @pytest.mark.models
 def test_a_real_model_answers_with_citations(tiny: LanguageModel) -> None:
-    told = list(Generative(tiny, Extractive()).answer(QUESTION, HITS, lambda: False))
+    told = list(Generative(tiny, Extractive(Reader(builtin_models()))).answer(QUESTION, HITS, lambda: False))
     reply = told[-1].reply
     assert reply is not None
     assert reply.engine == "Tiny-Qwen3"
@@ -573,7 +575,7 @@ def test_a_stop_ends_a_real_model_and_leaves_no_thread(tmp_path: Path) -> None:
     before = threading.active_count()
     stop = threading.Event()
     last = None
-    for piece in Generative(endless, Extractive()).answer(QUESTION, HITS, stop.is_set):
+    for piece in Generative(endless, Extractive(Reader(builtin_models()))).answer(QUESTION, HITS, stop.is_set):
         if piece.stage == "writing" and piece.text:
             stop.set()
         last = piece

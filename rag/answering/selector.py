@@ -1,70 +1,159 @@
-"""Candidate sentences come in, each with how likely it answers: boosted trees over `features.py`, then the meaning.
+"""Candidate sentences come in, each with how likely it answers: boosted trees over words, then over what the reader read.
 
-`embeddings/train_selector.py` learns the trees from questions with marked answers; the card stands beside them.
+`embeddings/train_selector.py` learns both from questions with marked answers; the card stands beside them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.answering.candidates import Candidate
-from rag.answering.features import NAMES, Judged, judge, shown
+from rag.answering.features import NAMES, Judged, judge
+from rag.answering.reader import LONGEST, Read
+from rag.answering.spans import Found
 from rag.question import Question
+from rag.types import Hit
 from rag.weights import shipped
 
 if TYPE_CHECKING:
-    from rag.embedding import Embedder
+    from rag.answering.reader import Reader
 
-EMBEDDED = 10  # sentences compared by meaning, the best by their words; each costs about 15 ms
+Floats = NDArray[np.float64]
+
+READ = 6  # passages read, the best by retrieval's order; each costs about 25 ms of two cores
+# What the reader says of a sentence, beside what its words say; `_up`: against the best of all sentences.
+READ_NAMES = (
+    "words",
+    "words_up",
+    "read",
+    "answers",
+    "answers_up",
+    "mass",
+    "span",
+    "worth",
+    "worth_up",
+    "agree",
+)
+_UNREAD = -20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Of each candidate: `chance` (n,) that it holds the answer, calibrated for the best of them; `judged` by words;
+    `exact`, the words that the reader marked in it, `fit` their probability; None where it was not read."""
+
+    chance: Floats
+    judged: Judged
+    exact: tuple[Found | None, ...]
 
 
 class Selector:
-    """The shipped trees: `embeddings/selector`. `embedder` None: sentences are judged by their words alone."""
+    """The shipped trees: `embeddings/selector`."""
 
-    def __init__(self, models: Path, embedder: Embedder | None = None) -> None:
-        import onnxruntime
-
+    def __init__(self, models: Path, reader: Reader) -> None:
         folder = models / "selector"
         self._card = json.loads((folder / "selector.json").read_text("utf-8"))
-        if tuple(self._card["features"]) != NAMES:
+        if tuple(self._card["features"]) != NAMES or tuple(self._card["read"]) != READ_NAMES:
             raise ValueError(f"{folder}: trees for other features")
-        self._embedder = embedder
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # some dozens of rows: a second thread costs more than it gives
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "selector.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._words, self._both = opened(folder / "words.onnx"), opened(folder / "selector.onnx")
+        self._reader = reader
 
-    def __call__(self, question: Question, candidates: Sequence[Candidate]) -> tuple[NDArray[np.float64], Judged]:
-        """(n,) probabilities that a sentence holds the answer, calibrated for the best of them; and what was counted."""
+    def __call__(self, question: Question, candidates: Sequence[Candidate]) -> Selected:
         judged = judge(question, candidates, shipped())
         if not candidates:
-            return np.zeros(0), judged
-        raw = np.asarray(self._session.run(None, {"features": judged.table})[0], np.float64).reshape(-1)
-        slope, offset = self._card["words_alone"]
-        if self._embedder is not None:
-            raw += self._meaning(question, candidates, raw, self._embedder)
-            slope, offset = self._card["with_meaning"]
-        return 1 / (1 + np.exp(-(slope * raw + offset))), judged
+            return Selected(np.zeros(0), judged, ())
+        words = scored(self._words, judged.table)
+        table, exact = with_reading(candidates, words, read(self._reader, question, candidates))
+        raw = scored(self._both, np.hstack([judged.table, table]))
+        slope, offset = self._card["calibration"]
+        return Selected(1 / (1 + np.exp(-(slope * raw + offset))), judged, exact)
 
-    def _meaning(
-        self, question: Question, candidates: Sequence[Candidate], raw: NDArray[np.float64], embedder: Embedder
-    ) -> NDArray[np.float64]:
-        """(n,) what the cosines of question and sentence add: each against the middle one of this question, and the
-        best one's against the usual, since cosines of all questions lie close together."""
-        chosen = np.argsort(-raw)[:EMBEDDED]
-        asked = embedder.questions([question.text])[0]
-        near = embedder.passages([shown(candidates[i])[:200] for i in chosen]) @ asked
-        within, beyond = self._card["cosine"]["within"], self._card["cosine"]["beyond"]
-        cosines = np.full(len(raw), float(near.min()))
-        cosines[chosen] = near
-        added = within * (cosines - float(np.median(near)))
-        best = int(np.argmax(raw + added))
-        total: NDArray[np.float64] = added + beyond * (cosines[best] - self._card["cosine"]["usual"])
-        return total
+
+def opened(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # some dozens of rows: a second thread costs more than it gives
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def scored(session: Any, table: NDArray[np.float32]) -> Floats:
+    return np.asarray(session.run(None, {"features": table})[0], np.float64).reshape(-1)
+
+
+def read(reader: Reader, question: Question, candidates: Sequence[Candidate]) -> dict[int, Read]:
+    """What was read in the first READ hits of the candidates, by the hit's id()."""
+    hits: dict[int, Hit] = {}
+    for c in sorted(candidates, key=lambda c: c.rank):
+        hits.setdefault(id(c.hit), c.hit)
+    chosen = list(hits.items())[:READ]
+    told = reader.of(question.text, [hit for _, hit in chosen])
+    return {key: said for (key, _), said in zip(chosen, told, strict=True)}
+
+
+def with_reading(
+    candidates: Sequence[Candidate], words: Floats, told: dict[int, Read]
+) -> tuple[NDArray[np.float32], tuple[Found | None, ...]]:
+    """(n, len(READ_NAMES)) float32, and the exact words that were marked in each sentence."""
+    n = len(candidates)
+    table = np.full((n, len(READ_NAMES)), _UNREAD, np.float32)
+    column = {name: table[:, i] for i, name in enumerate(READ_NAMES)}
+    column["words"][:], column["words_up"][:] = words, words - words.max()
+    column["read"][:], column["agree"][:] = 0, 0
+    exact: list[Found | None] = [None] * n
+    normal = {key: _normal(said) for key, said in told.items()}
+    for i, c in enumerate(candidates):
+        said = told.get(id(c.hit))
+        if said is None:
+            continue
+        a, b = c.start - c.hit.start, c.end - c.hit.start
+        own = np.flatnonzero((said.offsets[:, 0] < b) & (said.offsets[:, 1] > a))
+        if not len(own):
+            continue
+        start, end, mass = normal[id(c.hit)]
+        first, last, span = best_span(start[own], end[own])
+        column["read"][i], column["answers"][i] = 1, said.answers
+        column["mass"][i], column["span"][i] = np.log(mass[own].sum() + 1e-6), span
+        column["worth"][i] = said.answers + said.start[own[first]] + said.end[own[last]]
+        x, y = max(a, int(said.offsets[own[first], 0])), min(b, int(said.offsets[own[last], 1]))
+        exact[i] = Found(x - a, y - a, float(np.exp(span)))
+    known = column["read"] > 0
+    for name, of in (("answers_up", "answers"), ("worth_up", "worth")):
+        if known.any():
+            column[name][known] = column[of][known] - column[of][known].max()
+    spelled = [c.text[f.start : f.end] if f else "" for c, f in zip(candidates, exact, strict=True)]
+    for i, c in enumerate(candidates):  # other articles in which the reader marked the same words
+        if spelled[i]:
+            column["agree"][i] = len(
+                {
+                    d.stretch
+                    for d, s in zip(candidates, spelled, strict=True)
+                    if s == spelled[i] and d.stretch != c.stretch
+                }
+            )
+    return table, tuple(exact)
+
+
+def best_span(start: Floats, end: Floats) -> tuple[int, int, float]:
+    """First and last piece of the best span of at most LONGEST pieces, and its score."""
+    both = start[:, None] + end[None, :]
+    gap = np.arange(len(start))[None, :] - np.arange(len(start))[:, None]
+    both[(gap < 0) | (gap >= LONGEST)] = -1e9
+    first, last = np.unravel_index(int(both.argmax()), both.shape)
+    return int(first), int(last), float(both[first, last])
+
+
+def _normal(said: Read) -> tuple[Floats, Floats, Floats]:
+    """log p(start), log p(end), p(evidence) over the pieces of the passage."""
+    logs = []
+    for scores in (said.start, said.end, said.evidence):
+        high = scores.astype(np.float64) - float(scores.max(initial=-1e4))
+        logs.append(high - np.log(np.exp(high).sum()) if len(high) else high)
+    return logs[0], logs[1], np.exp(logs[2])

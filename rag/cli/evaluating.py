@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ def answers(
     articles: Annotated[list[Path] | None, typer.Option("--articles", help=say("cli.eval.articles"))] = None,
     rows: Annotated[bool, typer.Option("--rows", help=say("cli.eval.rows"))] = False,
     report: Annotated[Path | None, typer.Option("--report", help=say("cli.eval.report"))] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help=say("cli.eval.plot"))] = None,
     engine: Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))] = None,
     as_json: JsonOption = False,
     library: LibraryOption = None,
@@ -35,12 +37,9 @@ def answers(
     from rag import evaluation
 
     with progress_bar(as_json) as progress:
-
-        def tell(done: int, total: int) -> None:
-            if progress:
-                progress(Progress("asking", done, total))
-
-        verdicts = evaluation.measure(questions, articles or (), library=library, engine=engine, progress=tell)
+        verdicts = evaluation.measure(
+            questions, articles or (), library=library, engine=engine, progress=_asking(progress)
+        )
     measured = evaluation.figures(verdicts)
     if rows:
         for verdict in verdicts:
@@ -52,6 +51,8 @@ def answers(
             line(f"{value:>10}  {name}")
     if report is not None:
         report.write_text(evaluation.markdown(verdicts), "utf-8")
+    if plot is not None:
+        plot.write_text(evaluation.picture(verdicts), "utf-8")
 
 
 @evaluating.command(help=say("cli.eval.retrieval"))
@@ -84,12 +85,7 @@ def gate(
         answer_lines(batch, measuring.verdict, need="sentence")
         return
     with progress_bar(as_json) as progress:
-
-        def tell(done: int, total: int) -> None:
-            if progress:
-                progress(Progress("asking", done, total))
-
-        judged = measuring.judge(measuring.read_claims(), tell)
+        judged = measuring.judge(measuring.read_claims(), _asking(progress))
     if rows:
         for one in judged:
             if not one.right:
@@ -109,6 +105,69 @@ def gate(
         line(say(f"eval.gate.totals{half}", caught=f"{100 * caught:.1f}%", alarms=f"{100 * alarms:.1f}%"))
 
 
+FileArgument = Annotated[Path, typer.Argument(help=say("cli.eval.file"))]
+RowsOption = Annotated[bool, typer.Option("--rows", help=say("cli.eval.rows"))]
+EngineOption = Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))]
+FirstOption = Annotated[int | None, typer.Option("--first", min=1, help=say("cli.eval.first"))]
+
+
+@evaluating.command(help=say("cli.eval.rgb"))
+def rgb(
+    file: FileArgument,
+    noise: Annotated[str, typer.Option(help=say("cli.eval.noise"))] = "0,0.2,0.4,0.6,0.8,1",
+    first: FirstOption = None,
+    rows: RowsOption = False,
+    engine: EngineOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.evaluation import given
+    from rag.library import reader
+
+    try:
+        levels = [float(level) for level in noise.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(noise, param_hint="--noise") from error
+    with progress_bar(as_json) as progress:
+        questions = given.read_rows(file)[:first]
+        _given(given.measure_rgb(questions, reader(engine), levels, tell=_asking(progress)), rows, as_json)
+
+
+@evaluating.command(help=say("cli.eval.reading"))
+def reading(
+    file: FileArgument,
+    first: FirstOption = None,
+    rows: RowsOption = False,
+    engine: EngineOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.evaluation import given
+    from rag.library import reader
+
+    with progress_bar(as_json) as progress:
+        questions = given.read_rows(file)[:first]
+        _given(given.measure_reading(questions, reader(engine), tell=_asking(progress)), rows, as_json)
+
+
+def _asking(progress: Callable[[Progress], None] | None) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if progress:
+            progress(Progress("asking", done, total))
+
+    return tell
+
+
+def _given(measured: Iterable[tuple[dict[str, Any], Mapping[str, Any] | None]], rows: bool, as_json: bool) -> None:
+    for told, total in measured:
+        if total is None:
+            if rows:
+                print_json(told)
+        elif as_json:
+            print_json(dict(total))
+        else:
+            for name, value in total.items():
+                line(f"{'—' if value is None else value!s:>10}  {name}")
+
+
 @evaluating.command(help=say("cli.eval.premises"))
 def premises(
     engine: Annotated[str | None, typer.Option("--engine", help=say("cli.option.engine"))] = None,
@@ -118,12 +177,7 @@ def premises(
     from rag.evaluation import premises as measuring
 
     with progress_bar(as_json) as progress:
-
-        def tell(done: int, total: int) -> None:
-            if progress:
-                progress(Progress("asking", done, total))
-
-        told = measuring.measure(engine, tell)
+        told = measuring.measure(engine, _asking(progress))
     if rows:
         for trap, reply, what in told:
             about = {"reason": reply.reason, "answer": reply.answer, "conflicts": len(reply.conflicts)}

@@ -7,6 +7,7 @@ so that one command measures the installed product.
 from __future__ import annotations
 
 from rag.evaluation.answers import Gold, Verdict, answered, ask_all, figures, judge, measure, read_questions
+from rag.evaluation.picture import picture
 from rag.evaluation.report import markdown, row, table
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "judge",
     "markdown",
     "measure",
+    "picture",
     "read_questions",
     "row",
     "table",
