@@ -76,3 +76,8 @@ def test_the_correction_cites_the_sentence_by_its_place() -> None:
 
 def test_without_passages_nothing_is_contradicted() -> None:
     assert contradicted(understand("1965年傅廷栋找到了什么？"), []) is None
+
+
+def test_the_age_of_a_person_is_no_other_persons_name() -> None:
+    text = "11月18日，资阳市科协书记鲁燕一行赴温州市科协考察。温州市科协书记赖颖陪同考察。"
+    assert said("温州市科协书记赖颖多大年纪？", text) is None

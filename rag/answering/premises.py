@@ -43,6 +43,7 @@ _ASKS = re.compile("[哪何由在是谁]")
 _ASKED = re.compile(
     r"什么|为何|怎么样?|怎样|如何|多少|哪[个些里年天位家种]?|几|谁|多[大长高远久重]|吗|呢|是|的|了|在|有|原因|样子|名字|时候"
 )
+_HOW = re.compile("多[大少长久高远重]")  # 赖颖多大年纪 is cut as 赖颖多|大年纪
 _STRETCH = re.compile(r"(?:至|到|-|~|—)\s*$")
 _NEAR = 8  # characters within which two words stand beside each other
 
@@ -75,7 +76,12 @@ def _assumed(told: Marked) -> list[Mark]:
         if not any(_PART.match(c) for c in (told.folded[m.end : m.end + 1], told.folded[m.start - 1 : m.start]))
         and (
             m.kind in ("place", "body")
-            or (m.kind == "person" and is_name(m.word) and not _ASKS.search(m.word))
+            or (
+                m.kind == "person"
+                and is_name(m.word)
+                and not _ASKS.search(m.word)
+                and not _HOW.match(told.folded, m.end - 1)
+            )
             or (m.kind == "figure" and _firm(m, told))
             or (m.date is not None and m.date.year is not None)
         )
