@@ -608,6 +608,8 @@ def plain_tokens(text: str) -> list[str]:
                 value = (value or 0.0) * (cutting._SMALL.get(c) or cutting._BIG[c])
         elif any(cutting._NOT_COUNTING.match(folded, at) for at in (max(0, m.start() - 1), m.start())):
             continue
+        elif m.group() in cutting._SMALL and folded[max(0, m.start() - 1) : m.start()].isdigit():
+            continue  # the 千 of 12千克 belongs to its unit
         else:
             value = cutting._chinese_value(m["chinese"])
         if value is not None:

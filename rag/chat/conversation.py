@@ -173,9 +173,13 @@ def _or_none(row: Mapping[str, Any], name: str) -> str | None:
     return _text(row, name) or None
 
 
-def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _listed(row: Mapping[str, Any], name: str) -> Sequence[object]:
     value = row.get(name)
-    return tuple(t for t in map(_clean, value) if t) if isinstance(value, list | tuple) else ()
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(t for t in map(_clean, _listed(row, name)) if t)
 
 
 def _count(row: Mapping[str, Any], name: str) -> int:
@@ -195,7 +199,7 @@ def _reply(value: object, question: str) -> Reply | None:
     seconds = {k: s for k in ("search", "answer", "total") if (s := _share(_row(row.get("seconds")), k)) is not None}
     conflicts = tuple(
         (p[0], p[1])
-        for p in row.get("conflicts") or ()
+        for p in _listed(row, "conflicts")
         if isinstance(p, list | tuple) and len(p) == 2 and all(isinstance(n, int) for n in p)
     )
     reason = next((r for r in get_args(Reason) if r == row.get("reason")), None)
