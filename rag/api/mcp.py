@@ -95,14 +95,47 @@ def filter_of(
     return Filter(tuple(source or ()), tuple(column or ()), since, until)
 
 
-def routes(made: MCPServer[Any]) -> list[Any]:
-    """Its address /mcp for an application, which runs `made.session_manager.run()` while it lives. The gate before
-    the application has looked at host, origin and caller."""
-    from mcp.server.transport_security import TransportSecuritySettings
+class Address:
+    """The address /mcp (ASGI). The SDK takes a second or two to import: the first request opens it, not the server's
+    start. The gate before the application has looked at host, origin and caller."""
 
-    open_to_the_gate = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    inner = made.streamable_http_app(json_response=True, stateless_http=True, transport_security=open_to_the_gate)
-    return list(inner.routes)
+    def __init__(self, library: Library, asking: Asking) -> None:
+        self._library, self._asking = library, asking
+        self._opening, self._closing = asyncio.Lock(), asyncio.Event()
+        self._app: Any = None
+        self._living: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async with self._opening:
+            if self._app is None:
+                self._app = await self._opened()
+        await self._app(scope, receive, send)
+
+    async def _opened(self) -> Any:
+        made = await asyncio.to_thread(server, self._library, self._asking)
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        open_to_the_gate = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        app = made.streamable_http_app(json_response=True, stateless_http=True, transport_security=open_to_the_gate)
+        ready = asyncio.Event()
+
+        async def live() -> None:  # the SDK wants to be closed by the task that opened it
+            async with made.session_manager.run():
+                ready.set()
+                await self._closing.wait()
+
+        self._living = asyncio.create_task(live())
+        first = asyncio.create_task(ready.wait())
+        await asyncio.wait({self._living, first}, return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
+        if self._living.done():
+            self._living.result()
+        return app
+
+    async def close(self) -> None:
+        self._closing.set()
+        if self._living is not None:
+            await self._living
 
 
 def serve(library: Library) -> None:

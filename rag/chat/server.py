@@ -129,6 +129,7 @@ def application(
     from fastapi import FastAPI
     from fastapi.responses import FileResponse, JSONResponse
     from fastapi.staticfiles import StaticFiles
+    from starlette.routing import Route
 
     from rag import api
     from rag.api import mcp
@@ -143,15 +144,13 @@ def application(
         library, language=language, staff=at_home, background=background, uploads=uploads, told=metrics.answered
     )
     asking = Asking(library, metrics)
-    agents = mcp.server(library, asking) if mcp.installed() else None
+    agents = mcp.Address(library, asking) if mcp.installed() else None
 
     @asynccontextmanager
     async def living(_: Any) -> AsyncIterator[None]:
-        if agents is None:
-            yield
-            return
-        async with agents.session_manager.run():
-            yield
+        yield
+        if agents is not None:
+            await agents.close()
 
     app = FastAPI(
         lifespan=living,
@@ -181,7 +180,7 @@ def application(
 
     app.include_router(api.routes(library, asking, uploads, background))
     if agents is not None:
-        app.router.routes.extend(mcp.routes(agents))
+        app.router.routes.append(Route("/mcp", agents))
     page.mount(app, blocks, MEGABYTES)
     return Gate(app, partial(head, language), language, at_home=at_home, metrics=metrics)
 
