@@ -31,8 +31,9 @@ from train_reader import asked_of, held_out
 from rag.answering.candidates import Candidate, gather
 from rag.answering.features import NAMES, judge
 from rag.answering.reader import Reader
-from rag.answering.selector import READ_NAMES, opened, read, scored, with_reading
+from rag.answering.selector import READ_NAMES, read, scored, with_reading
 from rag.errors import Error
+from rag.inference import open_graph
 from rag.question import Question, understand
 from rag.text import sentences
 from rag.types import Hit
@@ -242,10 +243,10 @@ def main() -> None:
     develop = made("develop", lambda: cases(*questions(options.data, "qa_dev", DEVELOP, 3), others[:1500], 6))
     if options.words:
         to_onnx(trained(first, [c.table for c in first], NAMES, TREES, 300), options.out / "words.onnx", len(NAMES))
-        session = opened(options.out / "words.onnx")
+        session = open_graph(options.out / "words.onnx")
         report(develop, [scored(session, c.table) for c in develop])
         return
-    session, reader = opened(options.out / "words.onnx"), Reader(options.out.parent)
+    session, reader = open_graph(options.out / "words.onnx"), Reader(options.out.parent)
     few = random.Random(1).sample(develop, min(600, len(develop)))
 
     def both(case: Case) -> np.ndarray:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rag import settings
 from rag.errors import ModelsNotInstalled, ModelUnusable
+from rag.inference import open_graph
 from rag.text import fold, squeeze
 from rag.words import say
 
@@ -67,7 +68,6 @@ class OnnxEmbedder:
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
         """Errors: ModelUnusable."""
-        import onnxruntime
         from tokenizers import Tokenizer
 
         try:
@@ -77,15 +77,7 @@ class OnnxEmbedder:
             self._question, self._passage, self._pad = card["question"], card["passage"], card["pad"]
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._tokenizer.enable_truncation(card["limit"])
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = settings.threads(threads)
-            options.inter_op_num_threads = 1
-            options.log_severity_level = 3
-            # A thread that waits by spinning takes the time of other programs on the same cores.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_graph(folder / "model.onnx", settings.threads(threads))
         except Exception as error:  # onnxruntime and tokenizers raise their own kinds, some of them bare Exception
             raise ModelUnusable(model=folder, why=_short(error)) from error
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.inference import open_graph
 from rag.text import bigrams, fold, numbers, words
 from rag.weights import Weights, shipped
 
@@ -99,18 +100,12 @@ class Ranker:
     """The shipped trees: `embeddings/ranker`."""
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # a hundred rows: starting a second thread costs more
         self.weights = shipped()
         card = json.loads((folder / "ranker.json").read_text("utf-8"))
         if tuple(card["features"]) != FEATURES:
             raise ValueError(f"{folder}: trees for other features")
         self._slope, self._offset = card["calibration"]
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "ranker.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(folder / "ranker.onnx")
 
     def __call__(self, question: Question, candidates: Sequence[Candidate]) -> Floats:
         """(n,) probabilities that a passage answers, roughly calibrated."""

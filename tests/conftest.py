@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -144,14 +145,18 @@ def browser() -> str:
     return found
 
 
+def lacking(why: str) -> NoReturn:
+    """Skips a test that this machine can't run; in CI, which installs everything, that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips what this machine has no browser or packages for; in CI a missing browser is a failure."""
+    """Looks whether this machine has the browser or the packages that a test asks for."""
     if item.get_closest_marker("browser") and not any(map(shutil.which, BROWSERS)):
-        why = "no Chromium or Chrome on the PATH; on Debian and Ubuntu: sudo apt install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(why, pytrace=False)
-        pytest.skip(why)
+        lacking("no Chromium or Chrome on the PATH; on Debian and Ubuntu: sudo apt install chromium")
     if item.get_closest_marker("models"):
         missing = [name for name in MODEL_PACKAGES if importlib.util.find_spec(name) is None]
         if missing:
-            pytest.skip(f"{', '.join(missing)} not installed; make setup TORCH='…' adds them (README)")
+            lacking(f"{', '.join(missing)} not installed; make setup TORCH='…' adds them (README)")

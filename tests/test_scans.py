@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import lacking
 from test_pdf import BEES, CLINIC, FLOOD, Paper, front_page, pdf
 
 from rag.articles import cut
@@ -34,7 +35,7 @@ def shown(paper: Paper, tall: int = 500, dots: int = 150) -> Any:
     page = pypdfium2.PdfDocument(pdf(paper))[0]
     picture = page.render(scale=dots / 72, grayscale=True).to_pil().crop((0, 0, 600 * dots // 72, tall * dots // 72))
     if np.asarray(picture).min() > 100 or (np.asarray(picture) < 128).mean() < 0.002:
-        pytest.skip("no Chinese type on this machine; on Debian and Ubuntu: sudo apt install fonts-noto-cjk")
+        lacking("no Chinese type on this machine; on Debian and Ubuntu: sudo apt install fonts-noto-cjk")
     return picture
 
 

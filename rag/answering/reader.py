@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag import settings
+from rag.inference import open_graph
 from rag.text import fold, sentences
 from rag.types import Hit
 
@@ -131,20 +132,14 @@ class Reader:
     """The shipped network: `embeddings/reader`."""
 
     def __init__(self, models: Path, threads: int = 0) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
         folder = models / "reader"
-        self.card = json.loads((folder / "reader.json").read_text("utf-8"))
+        trained = json.loads((folder / "reader.json").read_text("utf-8"))["window"]
+        if trained != WINDOW:
+            raise ValueError(f"{folder}: a network for windows of {trained} pieces, not {WINDOW}")
         self._tokenizer = Tokenizer.from_file(str(models / "e5-small-zh" / "tokenizer.json"))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = settings.threads(threads)
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "reader.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(folder / "reader.onnx", settings.threads(threads))
         self._held: tuple[str, dict[tuple[str, str], Read]] = "", {}
 
     def of(self, question: str, hits: Sequence[Hit]) -> list[Read]:

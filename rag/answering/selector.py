@@ -18,6 +18,7 @@ from rag.answering.candidates import Candidate
 from rag.answering.features import NAMES, Judged, judge
 from rag.answering.reader import LONGEST, Read
 from rag.answering.spans import Found
+from rag.inference import open_graph
 from rag.question import Question
 from rag.types import Hit
 from rag.weights import shipped
@@ -62,7 +63,7 @@ class Selector:
         self._card = json.loads((folder / "selector.json").read_text("utf-8"))
         if tuple(self._card["features"]) != NAMES or tuple(self._card["read"]) != READ_NAMES:
             raise ValueError(f"{folder}: trees for other features")
-        self._words, self._both = opened(folder / "words.onnx"), opened(folder / "selector.onnx")
+        self._words, self._both = open_graph(folder / "words.onnx"), open_graph(folder / "selector.onnx")
         self._reader = reader
 
     def __call__(self, question: Question, candidates: Sequence[Candidate]) -> Selected:
@@ -74,14 +75,6 @@ class Selector:
         raw = scored(self._both, np.hstack([judged.table, table]))
         slope, offset = self._card["calibration"]
         return Selected(1 / (1 + np.exp(-(slope * raw + offset))), judged, exact)
-
-
-def opened(path: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # some dozens of rows: a second thread costs more than it gives
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def scored(session: Any, table: NDArray[np.float32]) -> Floats:

@@ -17,7 +17,7 @@ from rag.bylines import is_person
 from rag.dates import iso_day
 from rag.reading.archive import opened, refuse_bomb
 from rag.reading.encodings import decode
-from rag.reading.plain import MAX_BYTES, digest, tidy
+from rag.reading.plain import digest, refuse_large, tidy
 from rag.reading.refusing import Unreadable
 from rag.reading.web import from_html
 from rag.text import fold
@@ -32,8 +32,7 @@ _MAX_CHARACTERS = 20_000_000
 
 def read(path: Path, source: str) -> Document:
     """Errors: Unreadable."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_large(path)
     refuse_bomb(path, _UNPACKED)
     with opened(path) as book:
         try:

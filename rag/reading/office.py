@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.bylines import is_person
 from rag.reading.archive import refuse_bomb
-from rag.reading.plain import MAX_BYTES, digest, tidy
+from rag.reading.plain import digest, refuse_large, tidy
 from rag.reading.refusing import Unreadable
 from rag.reading.web import markdown_table
 from rag.text import fold
@@ -26,8 +26,7 @@ def read(path: Path, source: str) -> Document:
     from docx import Document as open_docx
     from docx.opc.exceptions import PackageNotFoundError
 
-    if path.stat().st_size > MAX_BYTES:
-        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_large(path)
     refuse_bomb(path, _UNPACKED)
     try:
         with path.open("rb") as file:

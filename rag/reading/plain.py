@@ -49,10 +49,15 @@ _PROPERTIES = {
 _PROPERTY = re.compile(r"\**\s*([a-z]{2,12}|[\u4e00-\u9fff]{2,4})\s*\**\s*:\s*\**\s*(.*)")
 
 
-def read(path: Path, source: str, suffix: str) -> Document:
-    """Errors: Unreadable."""
+def refuse_large(path: Path) -> None:
+    """Errors: Unreadable, where a file has more than MAX_BYTES."""
     if path.stat().st_size > MAX_BYTES:
         raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+
+
+def read(path: Path, source: str, suffix: str) -> Document:
+    """Errors: Unreadable."""
+    refuse_large(path)
     data = path.read_bytes()
     text, encoding = decode(data)
     kind = "md" if suffix in (".md", ".markdown") else "txt"

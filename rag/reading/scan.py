@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.reading import layout
 from rag.reading.marks import Grey
-from rag.reading.plain import MAX_BYTES, digest
+from rag.reading.plain import digest, refuse_large
 from rag.reading.recognition import DOUBTFUL, LARGEST, MAX_SCANS, Picture, Recogniser, Seen
 from rag.reading.refusing import Unreadable, ranges
 from rag.reading.sheet import without_margins
@@ -33,8 +33,7 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
     """Errors: Unreadable."""
     from PIL import Image
 
-    if path.stat().st_size > MAX_BYTES:
-        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_large(path)
     unread: list[int] = []
     Image.init()  # else it knows a few formats alone
     try:

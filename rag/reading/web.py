@@ -15,7 +15,7 @@ from typing import Any
 
 from rag.dates import iso_day
 from rag.reading.encodings import decode
-from rag.reading.plain import MAX_BYTES, tidy
+from rag.reading.plain import refuse_large, tidy
 from rag.reading.refusing import Unreadable, refuse_error_page
 from rag.text import fold
 from rag.types import Block, Document
@@ -86,8 +86,7 @@ _HEADINGS = {f"h{n}": n for n in range(1, 7)}
 
 def read_html(path: Path, source: str) -> Document:
     """Errors: Unreadable."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_large(path)
     data = path.read_bytes()
     declared = _CHARSET.search(data[:4096])
     text, encoding = decode(data, (declared[1] or declared[2]).decode("ascii") if declared else None)
@@ -96,8 +95,7 @@ def read_html(path: Path, source: str) -> Document:
 
 def read_mhtml(path: Path, source: str) -> Document:
     """The page of a web archive; its pictures and styles are left out. Errors: Unreadable."""
-    if path.stat().st_size > MAX_BYTES:
-        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_large(path)
     data = path.read_bytes()
     message = email.message_from_bytes(data, policy=email.policy.compat32)
     for part in message.walk():

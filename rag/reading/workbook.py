@@ -16,7 +16,7 @@ from typing import Any
 
 from rag.reading import rows
 from rag.reading.archive import refuse_bomb
-from rag.reading.plain import MAX_BYTES, digest, tidy
+from rag.reading.plain import digest, refuse_large, tidy
 from rag.reading.refusing import Unreadable
 from rag.types import Document, Record
 from rag.words import say
@@ -35,8 +35,7 @@ def read(path: Path, source: str) -> Document:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
-    if path.stat().st_size > MAX_BYTES:
-        raise Unreadable("too_large", limit=MAX_BYTES >> 20)
+    refuse_large(path)
     refuse_bomb(path, _UNPACKED)
     losses, keys = rows.Losses(), rows.Keys(source)
     records: list[Record] = []
