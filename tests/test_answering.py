@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag import settings
 from rag.answering import Said, compose, refuse
 from rag.answering.candidates import gather
-from rag.answering.extractive import Extractive, ends_open, listed, same
+from rag.answering.extractive import Extractive, ends_open, listed, off_topic, same
 from rag.answering.reader import Reader
 from rag.question import understand
 from rag.types import Evidence, Hit, Reply, Turn
@@ -71,6 +71,12 @@ def test_what_stands_nowhere_is_named() -> None:
 def test_a_question_about_something_else_is_refused_and_names_the_nearest() -> None:
     reply = asked("火箭发射时为什么要倒计时？", NIGHT, CLEAN)
     assert reply.refused and reply.reason == "no_evidence" and len(reply.nearest) <= 3
+
+
+def test_a_passage_that_speaks_of_nothing_asked_about_is_no_topic_of_the_question() -> None:
+    candidates = gather([hit("圈养的大熊猫有375只，野外的有1864只。")])
+    assert all(off_topic(understand("我家邻居养了几只猫？"), candidates))
+    assert not any(off_topic(understand("圈养的大熊猫有几只？"), candidates))
 
 
 def test_no_passages_are_no_evidence() -> None:

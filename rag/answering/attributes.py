@@ -80,7 +80,8 @@ def maker(question: Question, candidates: Sequence[Candidate]) -> Told | None:
         at = t.fold(candidates[i].text).find(t.fold(names[-1])) if names else -1
         if at >= 0:
             return Told(i, candidates[i].text[at : at + len(names[-1])] if len(names) == 1 else None, says)
-    return Told(own[0], None, says)
+    asked = [w for w, _ in question.terms]  # the record alone has it: the sentence that tells what the article is about
+    return Told(max(own, key=lambda i: sum(w in t.fold(candidates[i].text) for w in asked)), None, says)
 
 
 # ---------------------------------------------------------------- which row of a table

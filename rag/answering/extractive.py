@@ -37,6 +37,7 @@ SUITS = 0.5  # how well a span's form must suit what is asked for
 FORMLESS = 0.5
 MARKED = 0.05  # probability of the marked words from which an explanation of one sentence has exact words
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
+OFF_TOPIC = 0.3  # what is left where a passage speaks of nothing that the question names
 FOREIGN = 0.85  # a sentence of another article explains too where it is this near to the best
 ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
 
@@ -100,6 +101,7 @@ class Extractive:
             suited = [any(f.fit >= SUITS for f in spans.offers(want, shown(c))) for c in candidates]
             chances = np.where(suited, chances, FORMLESS * chances)
         chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
+        chances = np.where(off_topic(question, candidates), OFF_TOPIC * chances, chances)
         return Weighed(question, candidates, chances, selected)
 
     def _as_told(
@@ -352,6 +354,20 @@ def other_year(question: Question, candidates: Sequence[Candidate]) -> list[bool
         bool(y) and not y & asked and not re.search("[去前上]年|同期", c.text)
         for c, y in zip(candidates, years, strict=True)
     ]
+
+
+def off_topic(question: Question, candidates: Sequence[Candidate]) -> list[bool]:
+    """Whether the passage of each candidate holds none of the words that say what the question is about."""
+    asked = t.fold(question.text)
+    named = [w for w, weight in question.terms if weight >= 0.6 and len(w) > 1 and w in asked and w[0] not in "几多"]
+    if not named:
+        return [False] * len(candidates)
+    held: dict[int, bool] = {}
+    for c in candidates:
+        if id(c.hit) not in held:
+            told = t.fold(f"{c.hit.title} {c.hit.heading} {c.hit.text}")
+            held[id(c.hit)] = any(w in told for w in named)
+    return [not held[id(c.hit)] for c in candidates]
 
 
 def figures(text: str) -> set[str]:
