@@ -2,7 +2,7 @@
 
     Error
     ├─ Usage            2  the command or the question is wrong
-    │  ├─ EmptyQuestion · QuestionTooLong · BadBatchLine · BadSetting
+    │  ├─ EmptyQuestion · QuestionTooLong · BadBatchLine · BadSetting · NameTaken · PasswordTooShort
     ├─ NothingThere     3  an empty library, an unknown name
     │  ├─ EmptyLibrary · UnknownName · PathMissing
     ├─ FileRefused      4  one input can't be read; the others go in
@@ -13,7 +13,7 @@
     ├─ ModelUnusable    6  no model there, or none that can be used
     │  └─ ModelsNotInstalled
     ├─ LibraryLocked    7  another process is writing
-    ├─ SignInNeeded · NotAllowed · TooMany · TooLarge   2  the server will not have it
+    ├─ SignInNeeded · SignInRefused · NotAllowed · TooMany · TooLarge   2  the server will not have it
     └─ DiskFull · NoPermission · PortTaken   2  the machine will not have it
 
 Words stand in `words/*.json` under `errors.<key>`: `what` is wrong and the `remedy`.
@@ -77,6 +77,18 @@ class BadSetting(Usage):
     """Fields: name, value, allowed."""
 
     key = "bad_setting"
+
+
+class NameTaken(Usage):
+    """Another account has that name. Fields: name."""
+
+    key = "name_taken"
+
+
+class PasswordTooShort(Usage):
+    """Fields: least, most (characters)."""
+
+    key = "password_too_short"
 
 
 class NothingThere(Error):
@@ -159,6 +171,12 @@ class SignInNeeded(Error):
     """The server answers people with an account, or programs with a key, alone."""
 
     key = "sign_in_needed"
+
+
+class SignInRefused(Error):
+    """No account of that name with that password."""
+
+    key = "sign_in_refused"
 
 
 class NotAllowed(Error):

@@ -74,10 +74,12 @@ class Library:
     """One library. Any number of threads may search and ask; adding and removing take turns."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
+        from rag.accounts import Accounts
         from rag.conversations import Conversations
 
         self.settings = settings
         self.conversations = Conversations(store)  # what readers asked, kept for them
+        self.accounts = Accounts(store)  # who signs in, where the server asks for it
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()

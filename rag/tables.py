@@ -21,7 +21,7 @@ from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, No
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0003"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0004"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -166,6 +166,36 @@ exchanges = Table(
     Column("conversation", String(40), ForeignKey("conversations.key"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),  # from 0
     Column("said", Text, nullable=False),  # JSON: question, reply, filter… as the page shows them
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("role", String(20), nullable=False),  # "reader", "editor"
+    Column("password", String(200), nullable=False),  # argon2
+    Column("made_at", String(32), nullable=False),  # ISO, UTC
+    sqlite_autoincrement=True,  # an id that is free again would give its conversations to another
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token", String(64), primary_key=True),  # SHA-256 of the browser's
+    Column("account", Integer, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("expires", Integer, nullable=False),  # seconds since 1970
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),  # SHA-256 of the program's
+    Column("account", Integer, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("label", String(80), nullable=False),
+    Column("made_at", String(32), nullable=False),
+    sqlite_autoincrement=True,
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 BlockKind = Literal["paragraph", "heading", "table", "list", "caption"]
 Status = Literal["added", "unchanged", "replaced", "refused"]
+Role = Literal["reader", "editor"]  # readers ask; editors change the library too
 Reason = Literal["no_evidence", "absent_term", "false_premise", "empty_library", "unclear_question"]
 
 
@@ -218,6 +219,32 @@ class Talk:
     at: str  # ISO, UTC, when it last grew
     exchanges: int
     shared: bool = False  # may be opened by others who have its link
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who signs in."""
+
+    account_id: int
+    name: str
+    role: Role
+    made_at: str  # ISO, UTC
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What lets a program in, in the name of an account; the key itself is told once and not kept."""
+
+    key_id: int
+    account: str
+    label: str
+    made_at: str  # ISO, UTC
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

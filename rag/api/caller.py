@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import Request
 
 from rag.errors import NotAllowed, SignInNeeded
+from rag.types import Role
 
-Role = Literal["reader", "editor"]
 KEY = "rag.caller"  # under which the gate notes the caller in the request's scope
 
 

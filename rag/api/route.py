@@ -24,6 +24,7 @@ STATUS: dict[type[Error], int] = {
     errors.ModelUnusable: 503,
     errors.DiskFull: 507,
     errors.SignInNeeded: 401,
+    errors.SignInRefused: 401,
     errors.NotAllowed: 403,
     errors.TooMany: 429,
     errors.TooLarge: 413,
