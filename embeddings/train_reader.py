@@ -20,7 +20,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ HELD_OUT = 0.1  # of the articles: the selector learns from them how far the rea
 OTHERS = 6000  # news articles among which near passages that do not answer are found
 # How often a question is shown with …; each case without an answer is one that readers meet.
 MIX = {"answer": 0.54, "changed": 0.12, "removed": 0.12, "near": 0.14, "patient": 0.04, "figure": 0.04}
+LOOSE = 0.2  # of the questions with an answer lose a word or two
 CHECKPOINT = 900  # seconds
 
 
@@ -238,7 +239,17 @@ class Examples:
 
     def _answer(self, a: Asked) -> Example | None:
         got = self._stretch(a)
+        if self.chance.random() < LOOSE:
+            a = replace(a, question=self._loosened(a.question))
         return placed(self.tokenizer, a, *got) if got else None
+
+    def _loosened(self, question: str) -> str:
+        """Without one or two of its words: people who talk name less than people who write questions for a set."""
+        asked = fold(question)
+        words = [w for w, weight in understand(asked).terms if weight >= 0.3 and len(w) > 1 and w in asked]
+        for word in self.chance.sample(words, min(self.chance.choice((1, 1, 2)), max(0, len(words) - 2))):
+            asked = asked.replace(word, "", 1)
+        return asked
 
     def _removed(self, a: Asked) -> Example | None:
         got = self._stretch(a, without=True)

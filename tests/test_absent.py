@@ -36,6 +36,7 @@ def test_what_stands_nowhere_is_named_as_the_question_spells_it(question: str, t
     "question",
     [
         "嫦娥六号带回了什么？",
+        "嫦娥6号带回了什么？",
         "《长江保护法》什么时候施行？",
         "“野败”是谁找到的？",
         "李必湖找到了什么？",

@@ -15,6 +15,7 @@ from rag.question import Question, is_name, quoted_in
 
 _SERIES = re.compile(r"[\u4e00-\u9fff]{2}[一二三四五六七八九十\d]{1,2}号(?![线楼院门码段])")
 _VILLAGE = re.compile(r"[\u4e00-\u9fff]{2,3}(?:县|镇|乡|村|街道)$")
+_DIGITS = ("", *"一二三四五六七八九")
 _NO_NAME = re.compile("[哪何由在是谁被给的了和与跟为从对请]")
 
 
@@ -25,7 +26,7 @@ def absent(question: Question, stands: Callable[[str], bool]) -> str:
         if len(NOT_WORD.sub("", quoted)) > 1 and not stands(quoted) and not stands(NOT_WORD.sub("", quoted)):
             return quoted
     for m in _SERIES.finditer(folded):
-        if not stands(m[0]) and stands(m[0][:2]):
+        if not any(map(stands, _spellings(m[0]))) and stands(m[0][:2]):
             return question.text[m.start() : m.end()]
     for mark in marked(question.text).names:
         name = mark.word
@@ -36,3 +37,14 @@ def absent(question: Question, stands: Callable[[str], bool]) -> str:
         elif mark.kind == "place" and _VILLAGE.fullmatch(name) and not stands(name) and not stands(bare(name)):
             return question.text[mark.start : mark.end]
     return ""
+
+
+def _spellings(term: str) -> list[str]:
+    """青航一号 is printed 青航1号 too, and the other way round."""
+    number = re.search(r"[一二三四五六七八九十\d]+(?=号$)", term)
+    values = t.numbers(number[0]) if number else []
+    if number is None or not values or not 0 < values[0].value < 100:
+        return [term]
+    tens, ones = divmod(int(values[0].value), 10)
+    spelled = (f"{_DIGITS[tens] if tens > 1 else ''}十" if tens else "") + _DIGITS[ones]
+    return [term[: number.start()] + said + term[number.end() :] for said in (str(int(values[0].value)), spelled)]
