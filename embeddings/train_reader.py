@@ -36,7 +36,7 @@ from train_ranker import Words, best, news, pieces_of, rows
 from rag.answering.reader import WINDOW, Window, padded, windows
 from rag.answering.selector import best_span
 from rag.evaluation.given import f1
-from rag.question import names_in, understand
+from rag.question import is_name, names_in, understand
 from rag.text import fold, sentences
 
 SEED = 11
@@ -47,7 +47,7 @@ TRAIN = ("cmrc2018_train", "drcd_train_part_trad", "crud_news")
 HELD_OUT = 0.1  # of the articles: the selector learns from them how far the reader is to be trusted
 OTHERS = 6000  # news articles among which near passages that do not answer are found
 # How often a question is shown with …; each case without an answer is one that readers meet.
-MIX = {"answer": 0.54, "changed": 0.12, "removed": 0.12, "near": 0.14, "patient": 0.04, "figure": 0.04}
+MIX = {"answer": 0.50, "told": 0.06, "changed": 0.12, "removed": 0.11, "near": 0.14, "patient": 0.04, "figure": 0.03}
 LOOSE = 0.2  # of the questions with an answer lose a word or two
 CHECKPOINT = 900  # seconds
 
@@ -197,6 +197,7 @@ class Examples:
         self.found_by = Words(self.pieces)
         self.patients = list(rows(data / "pairs" / "med_qa_train.jsonl.gz"))
         self.figures = [(text, span) for _, _, text in others for span in _figures(text)]
+        self.told = [text for _, _, text in others if len(text) > 200]
         self.swaps: dict[str, list[str]] = {"name": [], "figure": []}
         for a in self.asked:
             self.swaps["name"] += names_in(fold(a.question))
@@ -315,6 +316,26 @@ class Examples:
             return None
         return placed(self.tokenizer, Asked(question, text, start, end), stretch, before)
 
+    def _told(self, a: Asked) -> Example | None:
+        """A sentence of the news with its person, day or place asked for."""
+        text = self.chance.choice(self.told)
+        spans = [(x, y) for x, y in sentences(text) if 24 < y - x < 110]
+        told = [(*span, got) for of in (_person, _place, _day) for span in spans if (got := of(text[slice(*span)]))]
+        if not told:
+            return None
+        first, last, (start, end, asks) = told[0]
+        sentence = text[first:last]
+        before, after = re.split(r"[，；：]", sentence[:start])[-1], re.split(r"[，。；！]", sentence[end:])
+        rest = "".join(after[:2] if len(after[0]) < 8 else after[:1])
+        ask = self.chance.choice(asks)
+        question = f"{before}{rest}的是{ask}" if self.chance.random() < 0.3 else f"{before}{ask}{rest}"
+        question = "".join(c for c in re.split(r"([\u4e00-\u9fff]{2})", question) if self.chance.random() > 0.12)
+        if ask not in question or not 8 <= len(question) <= 50:
+            return None
+        at = max(0, first - self.chance.randrange(40, 160))
+        stretch = text[at : last + self.chance.randrange(20, 120)]
+        return placed(self.tokenizer, Asked(question, text, first + start, first + end), stretch, at)
+
     def _none(self, question: str, text: str, heading: str) -> Example | None:
         return Example(next(windows(self.tokenizer, question, text, heading))) if len(text) > 10 else None
 
@@ -327,6 +348,29 @@ def _figures(text: str) -> Iterator[tuple[int, int, int, int]]:
         )
         if len(found) == 1 and 24 < last - first < 100 and found[0].start() > 8:
             yield first, last, first + found[0].start(), first + found[0].end()
+
+
+def _only(found: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _day(sentence: str) -> tuple[int, int, Sequence[str]] | None:
+    span = _only([m.span() for m in re.finditer(r"(?:\d{4}年)?\d{1,2}月\d{1,2}日(?:[上下]午)?", sentence)])
+    return (*span, ("什么时候", "哪天", "哪一天", "几月几日", "何时")) if span else None
+
+
+def _place(sentence: str) -> tuple[int, int, Sequence[str]] | None:
+    held = r"(?<=在)([^，。在]{3,14}?)(?=举行|召开|举办|启动|开幕|揭牌|开工)"
+    span = _only([m.span() for m in re.finditer(held, sentence)])
+    return (*span, ("哪里", "哪儿", "什么地方", "何处")) if span else None
+
+
+def _person(sentence: str) -> tuple[int, int, Sequence[str]] | None:
+    posts = "书记|主席|主任|教授|院长|局长|校长|县长|市长|部长|处长|站长|队长|会长|秘书长|经理|董事长|总裁|负责人|研究员|发言人|工程师|医师|医生"
+    said = "介绍|说|表示|指出|强调|告诉|认为|坦言|带领|率|提醒|建议|透露|解释|分析|呼吁|宣布|出席|主持|致辞|讲话"
+    names = [m.span(1) for m in re.finditer(rf"(?:{posts})([\u4e00-\u9fff]{{2,3}}?)(?=(?:{said}|、|，|在))", sentence)]
+    span = _only([(x, y) for x, y in names if is_name(sentence[x:y])])
+    return (*span, ("谁", "哪位", "什么人", "哪个人")) if span else None
 
 
 def placed(tokenizer: Tokenizer, a: Asked, stretch: str, begins: int) -> Example | None:
