@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the reader: a network that reads question and passage together and marks what answers.
 
-    python embeddings/train_reader.py DATA [--minutes 62] [--out embeddings/reader] [--work DIR] [--resume]
+    python embeddings/train_reader.py DATA [--minutes 62] [--out embeddings/reader] [--work DIR] [--resume --seed N]
 
 DATA: a folder with qa_train/*.jsonl.gz, pairs/med_qa_train.jsonl.gz and news/part-*.jsonl.gz; qa_dev/* for the scores.
 Only sets that may be trained on are: see the card. Needs the extra `models`, scipy and onnx (pip install scipy onnx).
@@ -476,11 +476,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("reader-work"), help="checkpoints; made when not there")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint, for --minutes more")
     parser.add_argument("--export", action="store_true", help="only write the last checkpoint as ONNX")
+    parser.add_argument("--seed", type=int, default=SEED, help="another one for each stretch: other examples come first")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     saved = options.work / "reader.pt"
-    torch.manual_seed(SEED)
-    random.seed(SEED)
+    torch.manual_seed(options.seed)
+    random.seed(options.seed)
     model = Reader()
     if options.export:
         model.load_state_dict(torch.load(saved))
@@ -499,7 +500,7 @@ def main() -> None:
         name: random.Random(1).sample(asked_of(options.data, [name], "qa_dev"), 150)
         for name in ("cmrc2018_trial", "drcd_dev")
     } | {"held out": kept[:150]}
-    stream = batches(iter(Examples(options.data, train, tokenizer, SEED + options.resume)))
+    stream = batches(iter(Examples(options.data, train, tokenizer, options.seed)))
     body = [p for n, p in model.named_parameters() if p.requires_grad and n.startswith("layers")]
     heads = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith("layers")]
     optimiser = torch.optim.AdamW(
