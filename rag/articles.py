@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from rag import bylines, newspaper, stories
+from rag.carried import put_together
 from rag.dates import date_in_name, iso_day
 from rag.newspaper import Head
 from rag.roles import is_page
 from rag.text import fold
-from rag.types import Article, Block, Document, Section
+from rag.types import Article, Block, Document, Half
 
 _LEAST_CAPTION = 8  # characters: shorter ones (会场) say nothing without their picture
 
@@ -68,18 +69,11 @@ class _Draft:
     column: str | None = None
     source: str | None = None
     levels: list[int] = field(default_factory=list)  # of the headings among the parts; missing: 1
+    half: Half | None = None
 
     def article(self, source: str, ordinal: int = 0) -> Article:
         source = self.source or source
-        pieces, sections, length, headings = [], [], 0, 0
-        for kind, text in self.parts:
-            if kind == "heading":
-                level = self.levels[headings] if headings < len(self.levels) else 1
-                sections.append(Section(length, level, text))
-                headings += 1
-            pieces.append(text)
-            length += len(text) + 1
-        text = "\n".join(pieces)
+        text, sections = put_together(self.parts, self.levels)
         return Article(
             article_id(source, self.title, text, ordinal),
             source,
@@ -89,7 +83,8 @@ class _Draft:
             self.date,
             self.page,
             self.column,
-            tuple(sections),
+            sections,
+            self.half,
         )
 
 
@@ -102,11 +97,20 @@ def _page(document: Document) -> tuple[list[_Draft], list[str]]:
     found, aside = stories.stories(document.blocks, known)
     drafts = []
     for story in found:
-        captions = [("text", c) for c in story.captions if len(c) >= _LEAST_CAPTION]
-        column = story.column or story.issue.section
-        drafts.append(
-            _Draft(story.title, story.parts + captions, story.author, story.issue.date, story.issue.page, column)
+        captions = [c for c in story.captions if len(c) >= _LEAST_CAPTION]
+        draft = _Draft(
+            story.title,
+            story.parts + [("text", c) for c in captions],
+            story.author,
+            story.issue.date,
+            story.issue.page,
+            story.column or story.issue.section,
         )
+        if story.onward or story.back:
+            draft.half = Half(
+                tuple(story.parts), tuple(captions), story.title, story.onward, story.back, story.issue.paper
+            )
+        drafts.append(draft)
     if len(drafts) == 1:  # one report saved from the web, or typed: what the file says of itself holds for it
         only = drafts[0]
         only.title = only.title or document.title or name

@@ -140,6 +140,12 @@ def fits(tail: str, head: str) -> int:
     return score
 
 
+def joined(tail: str, head: str) -> str:
+    """Two parts of a sentence; words of Latin letters keep a space between them."""
+    apart = tail[-1:].isascii() and tail[-1:].isalpha() and head[:1].isascii() and head[:1].isalpha()
+    return f"{tail} {head}" if apart else tail + head
+
+
 def straddles(tail: str, head: str) -> bool:
     """Whether a word of the dictionary lies across the break: 会议要 | 求 全省."""
     from rag.text import words

@@ -55,12 +55,16 @@ _DOUBLE = (
 _ROLE = (
     r"(?:(?:本[报刊社网台]|全媒体|融媒体?|见习|实习|特约|驻[\u3400-\u9fff]{1,6}|科技日报|新华社|校园|小|学生|首席)*"
     r"(?:记者|通讯员|实习生|撰稿人?|评论员)|编辑|责编|文[/ ]?图|图[/ ]?文|文|图|摄影报道|图文报道|综合报道|摄影|摄|供稿|供图|报道|"
-    r"整理|撰稿|作者|编译|翻译|译|绘图?|漫画|记录|口述|采写|执笔|统筹|策划|综合|改编|选编|讲述|点评|指导教师|辅导老师|指导老师)"
+    r"整理|撰稿|作者|编译|翻译|译|绘图?|漫画|记录|口述|采写|撰文|执笔|统筹|策划|综合|改编|选编|讲述|点评|指导教师|辅导老师|指导老师)"
 )
 _ROLE_WORD = re.compile(rf"{_ROLE}$")
 _ROLE_HEAD = re.compile(rf"({_ROLE})(?=[{_HAN}])")
 _ROLE_TAIL = re.compile(r"(摄影报道|图文报道|文/图|图/文|摄影|供稿|供图|报道|整理|综合|撰稿|编译|摄|文|图|绘|译)$")
 _WRITES = re.compile(r"记者|通讯员|实习生|撰稿|评论员|文|供稿|报道|整理|作者|编译|译|采写|执笔|综合|口述|记录")
+# What only says that a writer follows; 本报记者, 整理 and 通讯员 say more and stay.
+_LABEL = re.compile(
+    r"(?:(?:作者|撰稿人?|撰文|执笔|采写|文字?|记者)\s*[:/|]\s*|(?:作者|撰稿人?|撰文|执笔|采写|记者)\s+)(?=\S)"
+)
 _PICTURES = re.compile(r"(?:摄影?|供图|绘图?|漫画|图)$")
 _OFFICE = re.compile(
     r"(?:科协|[学协商工妇团]会|研究[会院所]|促进会|联合会|基金会|联盟|中心|委员会|大学|学院|学校|[小中]学|幼儿园|党校|[局厅委办处科室部署]|馆|[医学法]院|"
@@ -80,7 +84,7 @@ _LEAD_WORDS = re.compile(
 )
 _AFTER_LEAD = re.compile(r"^[*\s]*[(]([^()]{2,40})[)]")
 _AFTER_LEAD_BARE = re.compile(
-    rf"^[*\s]*((?:(?:本报|全媒体|见习|特约|实习)*(?:记者|通讯员)\s*[{_HAN}·]{{2,4}}(?:[、\s]+[{_HAN}·]{{2,3}})*\s*)+)(?:报道\s*[:,]?|[\s:])"
+    rf"^[*\s]*((?:(?:本报|全媒体|见习|特约|实习)*(?:记者|通讯员)\s*[{_HAN}·]{{2,4}}?(?:[、\s]+[{_HAN}·]{{2,3}})*\s*)+)(?:报道\s*[:,]?|[\s:])"
 )
 
 
@@ -206,7 +210,9 @@ def closing(text: str) -> Byline | None:
     ended = before[-1:] in tuple("。.!?…\"'》")
     if not ended and not role:
         return None
-    return Byline(_spaced(text[ahead + found.start(1) : ahead + found.end(1)]), ahead + found.start(), sure=True)
+    return Byline(
+        _unlabelled(_spaced(text[ahead + found.start(1) : ahead + found.end(1)])), ahead + found.start(), sure=True
+    )
 
 
 def leading(text: str) -> tuple[bool, Byline | None]:
@@ -220,11 +226,11 @@ def leading(text: str) -> tuple[bool, Byline | None]:
         whole, _role, _named = signed(after[1])
         if whole:
             start, end = lead.end() + after.start(1), lead.end() + after.end(1)
-            return True, Byline(_spaced(text[start:end]), start)
+            return True, Byline(_unlabelled(_spaced(text[start:end])), start)
     bare = _AFTER_LEAD_BARE.match(folded[lead.end() :])
     if bare and signed(bare[1])[0]:
         start, end = lead.end() + bare.start(1), lead.end() + bare.end(1)
-        return True, Byline(_spaced(text[start:end]), start)
+        return True, Byline(_unlabelled(_spaced(text[start:end])), start)
     return True, None
 
 
@@ -284,4 +290,13 @@ def _printed(text: str) -> str:
     if folded[0] in "([" and folded[-1] in ")]":
         bare, folded = bare[1:-1].strip(), folded[1:-1].strip()
     marked = _MARKED.match(folded)
-    return _spaced(bare[marked.end() if marked else 0 :])
+    return _unlabelled(_spaced(bare[marked.end() if marked else 0 :]))
+
+
+def _unlabelled(author: str) -> str:
+    """Without 作者：, 文/ or 记者 before a name, where no other word of the kind stands in the byline."""
+    folded = fold(author)
+    label = _LABEL.match(folded)
+    if not label or any(_ROLE_WORD.fullmatch(w) for w in re.split(r"[\s,、/:]+", folded[label.end() :])):
+        return author
+    return author if _ROLE_TAIL.search(folded) else author[label.end() :]

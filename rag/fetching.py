@@ -84,6 +84,14 @@ def article(r: Any) -> Article:
     )
 
 
+def story_with(c: sa.Connection, part_id: str) -> Any:
+    """The row of the article that this id's story, which went on elsewhere, is a part of now; None: no such id."""
+    h = t.halves.c
+    return c.execute(
+        sa.select(t.articles).join(t.halves, h.article == t.articles.c.id).where(h.article_id == part_id)
+    ).first()
+
+
 def kept(r: Any) -> Kept:
     return Kept(
         r.id,

@@ -33,6 +33,7 @@ class Story:
     closed: bool = False  # its byline has been read at its end
     brief: bool = False
     onward: str | None = None  # the page that carries it on: 下转第3版
+    back: str | None = None  # the page it was begun on, where that is not here: 上接第1版
 
     @property
     def tail(self) -> str:

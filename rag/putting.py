@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ def put(
     c: sa.Connection, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]], splitter: str
 ) -> Put:
     """See `Store.put`."""
+    from rag import joining
+
     d = t.documents.c
     old = c.execute(sa.select(t.documents).where(d.source == document.source)).first()
     if old is not None and (old.sha256, old.splitter) == (document.sha256, splitter):
@@ -60,29 +62,37 @@ def put(
         c.execute(sa.insert(t.documents), {"id": number, **row})
     else:
         c.execute(sa.update(t.documents).where(d.id == number), row)
-    writer = _Writer(c, document, number, change, replaces=old is not None)
+    held, were, _ = joining.withdraw(c, t.halves.c.document == number)
+    writer = Writer(c, document.source, number, change)
+    writer.replaces(but=were)
     stream = iter(articles)
     while some := list(islice(stream, _AT_ONCE)):
         writer.take(some)
+    joining.note(c, number, writer.halves)
     removed = writer.finish()
+    if writer.halves or were:
+        removed += joining.settle(c, held | {a.date or "" for a, _ in writer.halves}, change, were)
+    now = c.execute(sa.select(d.articles, d.passages).where(d.id == number)).first()
     return Put(
         "replaced" if old is not None else "added",
         change,
         number,
-        writer.articles,
-        writer.passages,
-        range(writer.first, writer.next_passage),
+        now.articles if now else 0,
+        now.passages if now else 0,
+        range(writer.first, _last(c, "passage") + 1),
         tuple(removed),
         reprints.earlier(c, number),
     )
 
 
-class _Writer:
+class Writer:
     """One document's articles, some hundred at a time. Those that an older version has unchanged stay as they are."""
 
-    def __init__(self, c: sa.Connection, document: Document, number: int, change: int, replaces: bool) -> None:
-        self.c, self.document, self.number, self.change = c, document, number, change
-        self.articles = self.passages = 0
+    def __init__(self, c: sa.Connection, source: str, number: int, change: int) -> None:
+        """`source`, `number`: the document's."""
+        self.c, self.source, self.number, self.change = c, source, number, change
+        self.articles = 0
+        self.halves: list[tuple[Article, int]] = []  # with their positions, for `joining`
         self.next_article = _last(c, "article") + 1
         self.first = self.next_passage = _last(c, "passage") + 1
         self.used: set[str] = set()  # article ids of this version
@@ -90,10 +100,13 @@ class _Writer:
         self.by_digest: dict[str, list[int]] = {}
         self.by_article_id: dict[str, int] = {}
         self.removed: list[int] = []
-        if replaces:
-            a = t.articles.c
-            query = sa.select(a.id, a.digest, a.article_id, a.position).where(a.document == number)
-            for row in c.execute(query.order_by(a.position)):
+
+    def replaces(self, but: Set[int]) -> None:
+        """What the document has, `but` for these, is its older version."""
+        a = t.articles.c
+        query = sa.select(a.id, a.digest, a.article_id, a.position).where(a.document == self.number)
+        for row in self.c.execute(query.order_by(a.position)):
+            if row.id not in but:
                 self.old[row.id] = (row.digest, row.article_id, row.position)
                 self.by_digest.setdefault(row.digest, []).append(row.id)
                 self.by_article_id[row.article_id] = row.id
@@ -103,10 +116,11 @@ class _Writer:
         moved: list[dict[str, int]] = []
         for article, passages in some:
             self._judge(article, passages)
-            digest, position = _digest(article, passages), self.articles
+            digest, position = digest_of(article, passages), self.articles
             self.articles += 1
-            self.passages += len(passages)
-            if (row := self._same(digest)) is not None:
+            if article.half is not None:
+                self.halves.append((article, position))
+            elif (row := self._same(digest)) is not None:
                 _, article_id, was = self.old.pop(row)
                 self.used.add(article_id)
                 if was != position:
@@ -119,7 +133,7 @@ class _Writer:
                 moved,
             )
         if fresh:
-            self._insert(fresh)
+            self.insert(fresh)
 
     def _judge(self, article: Article, passages: Sequence[Passage]) -> None:
         """ValueError: passages of another text. FileRefused: characters that no database keeps (NUL, half a pair)."""
@@ -128,7 +142,7 @@ class _Writer:
                 raise ValueError(f"{article.article_id}: passage {p.start}–{p.end} is not what its article says there")
         said = "".join(filter(None, (article.text, article.title, article.author, article.column, article.source)))
         if "\0" in said or _HALVES.search(said):
-            raise FileRefused(file=self.document.source, reason=say("reading.garbled"))
+            raise FileRefused(file=self.source, reason=say("reading.garbled"))
 
     def _same(self, digest: str) -> int | None:
         rows = self.by_digest.get(digest, [])
@@ -137,12 +151,13 @@ class _Writer:
                 return row
         return None
 
-    def _insert(self, fresh: Sequence[tuple[Article, Sequence[Passage], str, int]]) -> None:
+    def insert(self, fresh: Sequence[tuple[Article, Sequence[Passage], str, int]]) -> list[int]:
+        """Articles with their passages, digests and positions; returns their rows."""
         # An older article under the same id, with another byline or cut otherwise, makes room for this one.
         stale = {row for a, *_ in fresh if (row := self.by_article_id.get(a.article_id)) in self.old}
         self._delete(row for row in stale if row is not None)
         ids = self._free_ids([a.article_id for a, *_ in fresh])
-        taken = self._taken_sources({a.source for a, *_ in fresh if a.source != self.document.source})
+        taken = self._taken_sources({a.source for a, *_ in fresh if a.source != self.source})
         rows, spans = [], []
         for (article, passages, digest, position), article_id in zip(fresh, ids, strict=True):
             day = days(article.date)
@@ -152,7 +167,7 @@ class _Writer:
                     "article_id": article_id,
                     "document": self.number,
                     "position": position,
-                    "source": f"{self.document.source}#{article.source}" if article.source in taken else article.source,
+                    "source": f"{self.source}#{article.source}" if article.source in taken else article.source,
                     "title": article.title,
                     "folded_title": fold(article.title),
                     "author": article.author,
@@ -187,6 +202,7 @@ class _Writer:
         reprints.note(self.c, [(n, a.text) for n, (a, *_) in enumerate(fresh, self.next_article - len(fresh))])
         if spans:
             self.c.execute(sa.insert(t.passages), spans)
+        return [row["id"] for row in rows]
 
     def _free_ids(self, wanted: Sequence[str]) -> list[str]:
         """The ids wanted, those that are another article's already with -2, -3…"""
@@ -229,41 +245,46 @@ class _Writer:
 
 def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
     """See `Store.remove`."""
+    from rag import joining
+
     gone: list[Gone] = []
     change = 0
     for name in names:
-        rows = _rows_of(c, name)
+        rows, parts = _rows_of(c, name)
         if not rows:
             gone.append(Gone(name))
             continue
         change = change or _next(c, "change")
         a = t.articles.c
-        ids = {i for some in _chunks(rows) for i in c.execute(sa.select(a.article_id).where(a.id.in_(some))).scalars()}
+        ids = {i for some in chunks(rows) for i in c.execute(sa.select(a.article_id).where(a.id.in_(some))).scalars()}
         conversations.forget(c, ids)
-        touched = {
-            i for some in _chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()
-        }
+        touched = {i for some in chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
         probes = _probes(c, rows)
+        days, _, of = joining.withdraw(c, parts)
         went = delete_articles(c, rows, change)
-        recount(c, sorted(touched))
+        if days:
+            joining.settle(c, days, change)
+        recount(c, sorted(touched | of))
         gone.append(Gone(name, len(rows), tuple(went), probes))
     return gone
 
 
-def _rows_of(c: sa.Connection, name: str) -> list[int]:
-    """The articles a name stands for: a document's source, an article's id, an article's source, a document's id."""
-    a, d = t.articles.c, t.documents.c
-    ways: list[sa.Select[Any]] = [
-        sa.select(a.id).join(t.documents, d.id == a.document).where(d.source == name),
-        sa.select(a.id).where(a.article_id == name),
-        sa.select(a.id).where(a.source == name),
-    ]
-    if name.isdecimal() and len(name) < 19:
-        ways.append(sa.select(a.id).where(a.document == int(name)))
-    for way in ways:
-        if rows := list(c.execute(way).scalars()):
-            return rows
-    return []
+def _rows_of(c: sa.Connection, name: str) -> tuple[list[int], sa.ColumnElement[bool]]:
+    """The articles a name stands for: a document's source, an article's id, an article's source, a document's id; and
+    which parts of stories it stands for. A document's articles are those too that only go on in it."""
+    a, d, h = t.articles.c, t.documents.c, t.halves.c
+    of_source = sa.select(d.id).where(d.source == name)
+    of_number = sa.select(sa.literal(int(name) if name.isdecimal() and len(name) < 19 else -1))
+    for way in (of_source, a.article_id == name, a.source == name, of_number):
+        if isinstance(way, sa.Select):
+            parts = h.document.in_(way)
+            query = sa.or_(a.document.in_(way), a.id.in_(sa.select(h.article).where(parts)))
+        else:
+            parts = h.article.in_(sa.select(a.id).where(way))
+            query = way
+        if rows := list(c.execute(sa.select(a.id).where(query)).scalars()):
+            return rows, parts
+    return [], sa.false()
 
 
 def _probes(c: sa.Connection, rows: Sequence[int]) -> tuple[str, ...]:
@@ -285,12 +306,13 @@ def delete_articles(c: sa.Connection, rows: Sequence[int], change: int) -> list[
     """Articles with passages and vectors, the passages noted as removed; returns their ids."""
     a, p, v = t.articles.c, t.passages.c, t.vectors.c
     went: list[int] = []
-    for some in _chunks(rows):
+    for some in chunks(rows):
         ids = list(c.execute(sa.select(p.id).where(p.article.in_(some)).order_by(p.id)).scalars())
-        for part in _chunks(ids):
+        for part in chunks(ids):
             c.execute(sa.insert(t.removals), [{"passage": i, "change": change} for i in part])
             c.execute(sa.delete(t.vectors).where(v.passage.in_(part)))
         c.execute(sa.delete(t.passages).where(p.article.in_(some)))
+        c.execute(sa.update(t.halves).where(t.halves.c.article.in_(some)), {"article": None})
         reprints.forget(c, some)
         c.execute(sa.delete(t.articles).where(a.id.in_(some)))
         went += ids
@@ -298,7 +320,7 @@ def delete_articles(c: sa.Connection, rows: Sequence[int], change: int) -> list[
 
 
 def recount(c: sa.Connection, numbers: Sequence[int]) -> None:
-    """Writes how much these documents have now; one with nothing left goes."""
+    """Writes how much these documents have now; one with nothing left, no part of a story either, goes."""
     a, p, d = t.articles.c, t.passages.c, t.documents.c
     for number in numbers:
         count, written = c.execute(
@@ -310,7 +332,7 @@ def recount(c: sa.Connection, numbers: Sequence[int]) -> None:
             .join(t.articles, a.id == p.article)
             .where(a.document == number)
         ).scalar_one()
-        if count:
+        if count or c.execute(sa.select(sa.literal(1)).where(t.halves.c.document == number)).first():
             c.execute(
                 sa.update(t.documents).where(d.id == number), {"articles": count, "passages": held, "written": written}
             )
@@ -337,7 +359,7 @@ def put_vectors(c: sa.Connection, model: str, ids: Sequence[int], vectors: NDArr
     change = _next(c, "change")
     packed = vectors.astype("<f2")
     of = {int(i): row for row, i in enumerate(ids)}
-    for some in _chunks(list(of)):
+    for some in chunks(list(of)):
         there = list(c.execute(sa.select(p.id).where(p.id.in_(some))).scalars())
         c.execute(sa.delete(t.vectors).where(v.model == number, v.passage.in_(there)))
         if there:
@@ -376,7 +398,7 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _digest(article: Article, passages: Sequence[Passage]) -> str:
+def digest_of(article: Article, passages: Sequence[Passage]) -> str:
     """Of all that was given but the id: equal for the same article with the same byline, cut the same."""
     sections = [(s.start, s.level, s.heading) for s in article.sections]
     spans = [(p.start, p.end, p.heading) for p in passages]
@@ -398,6 +420,6 @@ def _digest(article: Article, passages: Sequence[Passage]) -> str:
     )
 
 
-def _chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+def chunks(ids: Sequence[int]) -> Iterator[list[int]]:
     for i in range(0, len(ids), _AT_ONCE):
         yield list(ids[i : i + _AT_ONCE])

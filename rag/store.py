@@ -234,7 +234,8 @@ class Store:
 
     def article(self, article_id: str) -> Article | None:
         with self._engine.connect() as c:
-            row = c.execute(sa.select(t.articles).where(t.articles.c.article_id == article_id)).first()
+            mine = c.execute(sa.select(t.articles).where(t.articles.c.article_id == article_id)).first()
+            row = mine or fetching.story_with(c, article_id)
             return fetching.article(row) if row else None
 
     def articles(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag import bylines, newspaper
-from rag.breaks import continues, fits
+from rag.breaks import continues, fits, joined
 from rag.dates import chinese_number
 from rag.headlines import NO_HEAD, Story, evidence, is_byline, is_fragment, is_text, sizes_differ, without_umbrella
 from rag.newspaper import Head
@@ -22,8 +22,10 @@ from rag.text import fold
 from rag.types import Block
 
 _BODY = ("text", "table", "list", "bullet")
-_ONWARD = re.compile(r"[(\[]?\s*(?:紧)?下[转接]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*$")
-_BACK = re.compile(r"^\s*[(\[]?\s*(?:紧)?上[接转]\s*第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版\s*[)\]]?\s*")
+_NUMBERED = r"第?\s*([a-z]?\d{1,3}|[一二三四五六七八九十]{1,2})\s*版(?:头条)?\s*[)\]]?"
+_ONWARD = re.compile(rf"[▶►▷→(\[\s]*紧?下[转接]\s*{_NUMBERED}[\s▶►▷→]*$")
+_BACK = re.compile(rf"^[▶►▷→◀◄(\[\s]*(?:紧?上[接转]|紧接)\s*{_NUMBERED}\s*")
+_BACK_BEHIND = re.compile(rf"[(\[]\s*(?:紧?上[接转]|紧接)\s*{_NUMBERED}\s*$")
 
 
 def stories(blocks: Sequence[Block], issue: Head = NO_HEAD) -> tuple[list[Story], list[str]]:
@@ -46,6 +48,7 @@ class _Walk:
         self.boundary = False  # a column heading or furniture since the last text
         self.aside: list[str] = []
         self.file_page = lines[0].block.page if lines else 1
+        self.linked: Line | None = None  # text whose story is known already, by the page it says to carry on
 
     def run(self) -> tuple[list[Story], list[str]]:
         i = 0
@@ -116,15 +119,20 @@ class _Walk:
                     self._close(line)
                 else:
                     under.append(line)
+            elif line.label == "title" and self.current is not None and _ONWARD.match(line.look.folded):
+                self._append(line)
             elif line.label == "title":
                 titles.append(line)
         following = self.lines[j] if j < len(self.lines) else None
-        while len(titles) > 1 and is_text(titles[0], self.current):
+        back = any(_BACK.match(t.look.folded) for t in titles)
+        while len(titles) > 1 and not back and is_text(titles[0], self.current):
             self._append(titles.pop(0))
         titles = self._take_columns(titles, following)
         fragment = (
             titles.pop()
-            if titles and not under and is_fragment(titles, following, self.current, self.boundary, self.marked)
+            if titles
+            and not (under or back)
+            and is_fragment(titles, following, self.current, self.boundary, self.marked)
             else None
         )
         if titles:
@@ -172,7 +180,7 @@ class _Walk:
             return []
         while kept:
             first, folded = kept[0], kept[0].look.folded
-            if first.look.correction or first.look.inset:
+            if first.look.correction or first.look.inset or _BACK.match(folded):
                 break
             more = len(kept) > 1
             like = newspaper.column_like(folded)
@@ -233,6 +241,7 @@ class _Walk:
                 self.aside += [t.block.text for t in titles + under + captions]
             return
         if self._back(titles, following, under):
+            self._captions(captions)
             return
         weight = evidence(titles, under, self.lines[j:], self.current, self.boundary, self.marked)
         if weight > 0:
@@ -318,16 +327,23 @@ class _Walk:
                 self.aside.append(line.block.text)
 
     def _back(self, titles: list[Line], following: Line, under: list[Line]) -> bool:
-        """上接第1版: text that carries on a story of another page, with or without its headline repeated."""
-        at = next((n for n, t in enumerate(titles) if _BACK.match(t.look.folded)), None)
-        found = _BACK.match(titles[at].look.folded) if at is not None else _BACK.match(following.look.folded)
+        """上接第1版: text that carries on a story of another page, with or without its headline repeated. Where this
+        document has no such story, it opens one that says so."""
+        found = _BACK.match(following.look.folded)
+        for at, line in enumerate(titles):
+            if mark := _BACK.match(line.look.folded) or _BACK_BEHIND.search(line.look.folded):
+                found = mark
+                said = (line.look.text[: mark.start()] + line.look.text[mark.end() :]).strip()
+                rest = replace(line.block, text=said)
+                titles[at : at + 1] = [Line(rest, newspaper.look(said, True), "title")] if said.strip(" #*") else []
+                break
         if not found:
             return False
+        self.linked = following
         story = self._left_for(found[1], titles)
         if story is None:
-            if at is not None:
-                self.aside.append(titles.pop(at).block.text)
-            return False
+            self._open(titles, under).back = _page(found[1])
+            return True
         self._suspend()
         story.closed, story.onward = False, None
         self.current, self.boundary = story, False
@@ -355,7 +371,7 @@ class _Walk:
             self._open([], brief=True)
         elif line.label == "text":
             back = _BACK.match(line.look.folded)
-            if back and self._back([], line, []):
+            if line is self.linked or (back and self._back([], line, [])):
                 pass
             elif current is None:
                 self._open([])
@@ -425,7 +441,7 @@ class _Walk:
             if named and not story.author and not any(k == "text" for k, _ in story.parts):
                 story.author = named.author
         if kind == "text" and story.broken and not line.look.lead and (line.label == "text" or line.label == "title"):
-            story.parts[-1] = ("text", _joined(story.tail, text))
+            story.parts[-1] = ("text", joined(story.tail, text))
         elif text:
             story.parts.append((kind, text))
         if story in self.waiting:
@@ -456,9 +472,3 @@ class _Walk:
 def _page(number: str) -> str:
     numeral = chinese_number(number)
     return str(numeral) if numeral else re.sub(r"^([A-Z]?)0+(?=\d)", r"\1", number.upper())
-
-
-def _joined(tail: str, head: str) -> str:
-    """Two parts of a sentence; words of Latin letters keep a space between them."""
-    apart = tail[-1:].isascii() and tail[-1:].isalpha() and head[:1].isascii() and head[:1].isalpha()
-    return f"{tail} {head}" if apart else tail + head

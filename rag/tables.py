@@ -21,7 +21,7 @@ from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, No
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0004"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0005"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -128,6 +128,17 @@ vectors = Table(
     Column("change", BigInteger, nullable=False),
     Column("vector", LargeBinary, nullable=False),  # float16, little-endian
     Index("vectors_of_model", "model", "change", "passage"),
+)
+
+halves = Table(  # of stories that go on upon another page, as their files have them, see `rag.joining`
+    "halves",
+    metadata,
+    Column("document", _Id, ForeignKey("documents.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # in its document, among its articles
+    Column("article", _Id, ForeignKey("articles.id"), index=True),  # whose part it is now
+    Column("article_id", String(80), nullable=False, index=True),  # its own, when it stands alone
+    Column("date", String(40), nullable=False, index=True),  # of the issue
+    Column("said", Text, nullable=False),  # JSON of the article, with its `half`
 )
 
 bands = Table(  # what an article is found alike by, see `rag.reprints`

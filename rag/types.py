@@ -78,6 +78,18 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Half:
+    """What of a story stands on one page, where the paper says that it goes on or was begun on another."""
+
+    parts: tuple[tuple[str, str], ...]  # (kind, text): text, heading, table, list
+    captions: tuple[str, ...] = ()  # stand behind the whole story
+    headline: str = ""  # as printed over this part
+    onward: str | None = None  # 下转第3版: "3"
+    back: str | None = None  # 上接第1版: "1"
+    paper: str | None = None  # whose issue it is, where the page says so
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """One story cut out of a document. `text` is what is shown, quoted and counted in."""
 
@@ -90,6 +102,7 @@ class Article:
     page: str | None = None
     column: str | None = None
     sections: tuple[Section, ...] = ()
+    half: Half | None = None  # set while the story is cut, where another page has the rest of it
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -94,7 +94,7 @@ def test_a_correction_is_a_story_of_its_own_in_the_middle_of_another() -> None:
     metro, correction = page(BOXED)
     assert "单程41分钟，比公交快了将近一个小时。" in metro.text
     assert "更正" not in metro.text
-    assert (metro.author, correction.title, correction.author) == ("记者 余晚晴", "更正", None)
+    assert (metro.author, correction.title, correction.author) == ("余晚晴", "更正", None)
     assert correction.text == "本报5月12日第2版《桑蚕进城》一文中，“3200亩”应为“2300亩”。特此更正，并向读者致歉。"
 
 
@@ -364,7 +364,11 @@ def test_names_under_a_headline_are_its_byline() -> None:
         ("柯北 向南", "柯北 向南"),
         ("文/柯北 图/向南", "文/柯北 图/向南"),
         ("■本报记者 柯北", "本报记者 柯北"),
-        ("作者：柯北", "作者：柯北"),
+        ("作者：柯北", "柯北"),
+        ("文/柯北", "柯北"),
+        ("撰稿：柯北 向南", "柯北 向南"),
+        ("记者 柯北", "柯北"),
+        ("整理：柯北", "整理：柯北"),
     ):
         text = (
             HEAD

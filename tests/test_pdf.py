@@ -136,7 +136,7 @@ def test_headline_first_then_the_columns_from_left_to_right(tmp_path: Path) -> N
 
 def test_stories_carry_bylines_column_date_and_page(tmp_path: Path) -> None:
     flood, clinic, bees = articles(tmp_path, front_page())
-    assert [a.author for a in (flood, clinic, bees)] == ["本报记者 宋一鸣", "松山市卫健委 郝敏", "记者 余晚晴"]
+    assert [a.author for a in (flood, clinic, bees)] == ["本报记者 宋一鸣", "松山市卫健委 郝敏", "余晚晴"]
     assert (bees.column, bees.date, bees.page) == ("乡村生活", "2023-05-17", "6")
 
 
