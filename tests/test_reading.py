@@ -293,6 +293,38 @@ def test_a_web_page_gives_its_main_text_whatever_charset_it_claims(
     ]
 
 
+def test_cells_over_several_rows_or_columns_leave_every_figure_under_its_heading(tmp_path: Path) -> None:
+    table = (
+        "<table><tr><th>县</th><th colspan=2>产量</th></tr><tr><td rowspan=2>青岭</td><td>稻</td><td>12</td></tr>"
+        "<tr><td>麦</td><td>34</td></tr><tr><td rowspan=99999>云溪</td><td colspan=x>稻</td><td>5</td></tr></table>"
+    )
+    page = opened(tmp_path, "页.html", f"<body><p>{TEXT}</p>{table}</body>")
+    assert texts(page)[1].split("\n") == [
+        "| 县 | 产量 | 产量 |",
+        "| --- | --- | --- |",
+        "| 青岭 | 稻 | 12 |",
+        "| 青岭 | 麦 | 34 |",
+        "| 云溪 | 稻 | 5 |",
+    ]
+
+
+def test_a_list_inside_a_list_stays_under_its_item(tmp_path: Path) -> None:
+    items = "<ol><li>先查渠道<ul><li>淤泥</li><li>杂草</li></ul></li><li><p>再查水泵</p></li></ol>"
+    page = opened(tmp_path, "页.html", f"<body><h1>春灌</h1>{items}<p>{TEXT}</p></body>")
+    assert texts(page)[0] == "1. 先查渠道\n  - 淤泥\n  - 杂草\n2. 再查水泵"
+
+
+def test_a_web_page_under_the_name_of_a_text_is_read_as_one(tmp_path: Path) -> None:
+    page = opened(tmp_path, "页.txt", PAGE.format(charset="utf-8"))
+    assert (page.format, page.title, page.blocks[0].text) == ("html", "春灌三件事", TEXT)
+
+
+def test_spaces_that_a_program_put_behind_each_character_go(tmp_path: Path) -> None:
+    assert texts(opened(tmp_path, "隔.txt", " ".join(TEXT * 2))) == [TEXT * 2]
+    poem = "春眠 不觉晓 处处 闻啼鸟\n" * 5
+    assert texts(opened(tmp_path, "诗.txt", poem))[0] == "春眠 不觉晓 处处 闻啼鸟"
+
+
 def test_a_big5_page_that_says_so(tmp_path: Path) -> None:
     page = "<html><head><meta charset=big5></head><body><h1>候鳥</h1><p>白鷺灣迎來首批越冬候鳥，共十四種，比去年提前了六天。</p></body></html>"
     assert opened(tmp_path, "頁.htm", page.encode("big5")).encoding == "big5"
@@ -344,6 +376,51 @@ def test_a_word_file_keeps_headings_tables_and_lists(tmp_path: Path) -> None:
         ("list", "- 带铁锹\n- 带水表"),
         ("table", "| 田块 | 墒情 |\n| --- | --- |\n| 东坡 | 干 |"),
     ]
+
+
+def test_merged_cells_in_word_leave_every_figure_under_its_heading(tmp_path: Path) -> None:
+    def build(document: object) -> None:
+        document.add_paragraph(TEXT)  # type: ignore[attr-defined]
+        table = document.add_table(3, 3)  # type: ignore[attr-defined]
+        for row, words in enumerate((("县", "产量", ""), ("青岭", "稻", "12"), ("", "麦", "34"))):
+            for column, said in enumerate(words):
+                table.cell(row, column).text = said
+        table.cell(0, 1).merge(table.cell(0, 2)).text = "产量"
+        table.cell(1, 0).merge(table.cell(2, 0)).text = "青岭"
+
+    rows = texts(opened(tmp_path, "表.docx", word(build)))[1].split("\n")
+    assert rows[0] == "| 县 | 产量 | 产量 |"
+    assert rows[2:] == ["| 青岭 | 稻 | 12 |", "| 青岭 | 麦 | 34 |"]
+
+
+def test_fields_of_a_form_moved_words_and_footnotes_in_word(tmp_path: Path) -> None:
+    name = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+    def build(document: object) -> None:
+        from docx.opc.packuri import PackURI
+        from docx.opc.part import Part
+        from docx.oxml import parse_xml
+
+        def said(words: str) -> str:
+            return f"<w:p><w:r><w:t>{words}</w:t></w:r></w:p>"
+
+        def field(inside: str, more: str = "") -> object:
+            return parse_xml(f'<w:sdt xmlns:w="{name}">{more}<w:sdtContent>{inside}</w:sdtContent></w:sdt>')
+
+        gallery = '<w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj></w:sdtPr>'
+        moved = f"<w:moveFrom><w:r><w:t>{TEXT}</w:t></w:r></w:moveFrom><w:r><w:t>留下的话。</w:t></w:r>"
+        body = document.element.body  # type: ignore[attr-defined]
+        body.insert(0, parse_xml(f'<w:p xmlns:w="{name}">{moved}</w:p>'))
+        body.insert(0, field(said(TEXT)))
+        body.insert(0, field(said("目录……1"), gallery))
+        note = f'<w:footnotes xmlns:w="{name}"><w:footnote w:type="separator">{said("—")}</w:footnote>'
+        note += f"<w:footnote>{said('据县志。')}</w:footnote></w:footnotes>"
+        main = document.part  # type: ignore[attr-defined]
+        kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+        part = Part(PackURI("/word/footnotes.xml"), kind, note.encode(), main.package)
+        main.relate_to(part, "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes")
+
+    assert texts(opened(tmp_path, "表.docx", word(build))) == [TEXT, "留下的话。", "注：据县志。"]
 
 
 def test_the_name_of_a_program_is_no_author(tmp_path: Path) -> None:
@@ -491,6 +568,31 @@ BAD: dict[str, tuple[str, bytes | str | Callable[[], bytes]]] = {
     ),
     "a login page": ("登.html", LOGIN),
     "an error saved as text": ("错.txt", "502 Bad Gateway\nnginx/1.18.0"),
+    "a page that asks for a login again and again": (
+        "登.html",
+        "<title>登录</title>" + "<p>请登录后查看更多内容</p>" * 40,
+    ),
+    "a page whose writer took it back": ("删.html", "<p>该内容已被发布者删除</p>"),
+    "a page that was taken down": ("删.html", "<p>此内容因违规无法查看</p><p>由用户投诉并经平台审核。</p>"),
+    "a page that ran out of time": ("提示.html", "<title>提示</title><p>会话已过期，请重新登录</p>"),
+    "a page for those who pay": ("会员.html", "<p>本文为会员专享内容，开通会员后阅读全文</p>"),
+    "a page that wants to see a person": ("验证.html", "<title>百度安全验证</title><p>网络不给力，请稍后重试</p>"),
+    "a page that looks at the browser": (
+        "查.html",
+        "<h1>Checking your browser before accessing</h1><p>This process is automatic. Your browser will redirect shortly.</p>",
+    ),
+    "a program's last words": (
+        "错.txt",
+        'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\nValueError: invalid literal for int()\n',
+    ),
+    "a server's last words": ("错.txt", "java.lang.NullPointerException: null\n\tat com.a.B.c(B.java:10)\n"),
+    "a database's refusal": ("错.html", "<b>Warning</b>: mysql_connect(): Access denied for user 'root'@'localhost'"),
+    "an answer for programs": ("错.txt", '{"code":401,"message":"unauthorized","data":null}'),
+    "an answer for programs in Chinese": ("错.txt", '{"error":"系统内部出错，请联系管理员"}'),
+    "a store's answer": (
+        "错.txt",
+        "<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>No key.</Message></Error>",
+    ),
     "a page of scripts": ("空.html", "<html><script>var x = '正文';</script><style>p{}</style></html>"),
     "a page without anything": ("空.html", "<!doctype html>"),
     "a web archive without a page": ("空.mhtml", "MIME-Version: 1.0\nContent-Type: text/plain\n\n"),
@@ -546,5 +648,6 @@ def test_short_articles_that_name_errors_are_no_error_pages(tmp_path: Path) -> N
         "大桥全长503米，宽26米。",
         "我市新增404个充电桩。",
         "市科协公布了500名科普员名单，市民可登录市科协网站查看。",
+        "课上讲了程序怎样报错：Traceback (most recent call last) 下面一行写着文件名，再下面才是出错的原因。",
     ):
         assert texts(opened(tmp_path, "短.txt", text)) == [text]

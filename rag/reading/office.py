@@ -14,6 +14,7 @@ from rag.reading.refusing import Unreadable
 from rag.reading.web import markdown_table
 from rag.text import fold
 from rag.types import Block, Document
+from rag.words import say
 
 _UNPACKED = 400 * 2**20
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -64,16 +65,17 @@ def useful(title: str | None) -> str | None:
 
 def _blocks(word: Any) -> Iterator[Block]:
     """Blocks in order; level -1 marks a paragraph in the style of the document's title."""
-    from docx.table import Table
+    from docx.text.paragraph import Paragraph
 
     items: list[str] = []
-    for part in word.iter_inner_content():
-        if isinstance(part, Table):
+    for element in _inner(word.element.body):
+        if element.tag == f"{_W}tbl":
             if items:
                 yield Block("\n".join(items), "list")
                 items = []
-            yield from _table(part)
+            yield from _table(element)
             continue
+        part = Paragraph(element, word)
         for line in _lines(part._p):
             level = _level(part)
             if level is None and _in_list(part):
@@ -90,6 +92,32 @@ def _blocks(word: Any) -> Iterator[Block]:
                 yield from (Block(line) for line in _lines(inner))
     if items:
         yield Block("\n".join(items), "list")
+    yield from _notes(word)
+
+
+def _inner(element: Any) -> Iterator[Any]:
+    """Paragraphs and tables in order, those in the fields of a form too; a table of contents says nothing of its own."""
+    for child in element:
+        if child.tag in (f"{_W}p", f"{_W}tbl"):
+            yield child
+        elif child.tag in (f"{_W}sdt", f"{_W}sdtContent", f"{_W}customXml", f"{_W}ins", f"{_W}moveTo"):
+            gallery = child.find(f"{_W}sdtPr/{_W}docPartObj/{_W}docPartGallery")
+            if gallery is None or gallery.get(f"{_W}val") != "Table of Contents":
+                yield from _inner(child)
+
+
+def _notes(word: Any) -> Iterator[Block]:
+    """What stands at the foot of the pages and at the end."""
+    from docx.oxml import parse_xml
+
+    for relation in word.part.rels.values():
+        if relation.is_external or not relation.reltype.endswith(("/footnotes", "/endnotes")):
+            continue
+        for note in parse_xml(relation.target_part.blob):
+            if note.get(f"{_W}type") is None:  # else a line that parts notes from text
+                lines = [line for paragraph in note.iter(f"{_W}p") for line in _lines(paragraph)]
+                if lines:
+                    yield Block(say("reading.footnote", text=" ".join(lines)))
 
 
 def _lines(paragraph: Any) -> list[str]:
@@ -101,7 +129,7 @@ def _lines(paragraph: Any) -> list[str]:
             within = inside[: inside.index(f"{_W}p")] if f"{_W}p" in inside else inside
             if (
                 f"{_W}txbxContent" in inside and f"{_W}txbxContent" not in [p.tag for p in paragraph.iterancestors()]
-            ) or f"{_W}del" in within:
+            ) or not {f"{_W}del", f"{_W}moveFrom"}.isdisjoint(within):
                 continue
             text.append(
                 node.text or ""
@@ -142,16 +170,19 @@ def _in_list(paragraph: Any) -> bool:
 
 
 def _table(table: Any) -> Iterator[Block]:
-    """Markdown; a table of one column is text in a frame. A cell that is merged over others is written once."""
+    """Markdown; a table of one column is text in a frame. A cell that is merged over others says in each place what it
+    says, so that every figure stays under its heading."""
     rows: list[list[str]] = []
-    for row in table._tbl.tr_lst:
-        cells = []
+    for row in table.tr_lst:
+        cells = [""] * row.grid_before
         for cell in row.tc_lst:
             words = " ".join(line for paragraph in cell.iter(f"{_W}p") for line in _lines(paragraph))
-            cells.append(words.replace("|", "／"))
+            above = rows[-1][len(cells)] if rows and len(cells) < len(rows[-1]) else ""
+            words = above if cell.vMerge == "continue" and not words else words.replace("|", "／")
+            cells += [words] * min(cell.grid_span, 50)
         rows.append(cells)
     if rows and max(map(len, rows)) == 1:
-        for row in table._tbl.tr_lst:
+        for row in table.tr_lst:
             for paragraph in row.iter(f"{_W}p"):
                 yield from (Block(line) for line in _lines(paragraph))
     elif text := markdown_table(rows):

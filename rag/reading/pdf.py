@@ -39,7 +39,9 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
     try:
         pdf = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        raise Unreadable("encrypted" if "assword" in str(error) else "damaged", detail=str(error)) from error
+        raise Unreadable(
+            "encrypted" if "assword" in str(error) else "damaged", detail=str(error) or type(error).__name__
+        ) from error
     with pdf:
         count = len(pdf)
         if count > MAX_PAGES:
@@ -71,7 +73,9 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
     sheets |= recognised
     if not sheets:
         raise Unreadable(
-            "garbled" if rubbish else "damaged" if unread and not empty else "no_text_in_pages", pages=count, detail=""
+            "garbled" if rubbish else "damaged" if unread and not empty else "no_text_in_pages",
+            pages=count,
+            detail=ranges(unread or [1]),
         )
     blocks = layout.flowing(without_margins([sheets[n] for n in sorted(sheets)]))
     if not blocks:

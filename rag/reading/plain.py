@@ -19,6 +19,10 @@ MAX_BYTES = 200 * 2**20  # of one text; a file of rows may be larger (rows.py)
 LINE_END = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 # Seen by nobody, and in the way of search; the joiners of emoji and Indic scripts are no part of them.
 _UNSEEN = re.compile("[\x7f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_HTML = re.compile(r"\s*(?:<!doctype\s+html|<html[\s>])", re.I)
+# A program that took a text out of a page has put a space behind each character.
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_APART = re.compile(r"([\u3000-\u303f\u3400-\u9fff\uff00-\uffef]) (?=[\u3000-\u303f\u3400-\u9fff\uff00-\uffef])")
 _HEADING = re.compile(r"(#{1,6})[ \t\u3000]+(.*?)[ \t]*#*$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,3}[.)])[ \t]+\S")
 _RULE = re.compile(r"(?:[-*_=~—–·. ]\s*){3,}$")
@@ -60,12 +64,18 @@ def read(path: Path, source: str, suffix: str) -> Document:
     refuse_large(path)
     data = path.read_bytes()
     text, encoding = decode(data)
+    if _HTML.match(text):  # saved from the web under another name
+        from rag.reading.web import read_html
+
+        return read_html(path, source)
     kind = "md" if suffix in (".md", ".markdown") else "txt"
     return replace(from_text(text, source, kind), sha256=hashlib.sha256(data).hexdigest(), encoding=encoding)
 
 
 def from_text(text: str, source: str, kind: str) -> Document:
     """A document from a text that is already decoded; its sha256 is left to the caller. Errors: Unreadable."""
+    if len(_APART.findall(text)) > 0.6 * max(50, len(_HAN.findall(text))):
+        text = _APART.sub(r"\1", text)
     lines = [tidy(line) for line in LINE_END.split(text)]
     properties, lines = _front_matter(lines, marked_only=kind == "txt")
     blocks = _markdown(lines) if kind == "md" else _text(lines)

@@ -275,16 +275,8 @@ def _blocks(main: Any) -> list[Block]:
             return
         if tag in ("ul", "ol"):
             flush()
-            items = [
-                words
-                for item in element.iter("li")
-                if (words := _words(item)) and not any(p.tag == "li" for p in _parents(item, element))
-            ]
-            if items:
-                number = tag == "ol"
-                blocks.append(
-                    Block("\n".join(f"{n}. {i}" if number else f"- {i}" for n, i in enumerate(items, 1)), "list")
-                )
+            if items := _items(element):
+                blocks.append(Block("\n".join(items), "list"))
             return
         if tag == "figcaption":
             flush()
@@ -311,12 +303,37 @@ def _blocks(main: Any) -> list[Block]:
     return blocks
 
 
-def _parents(element: Any, stop: Any) -> list[Any]:
-    found, parent = [], element.getparent()
-    while parent is not None and parent is not stop:
-        found.append(parent)
-        parent = parent.getparent()
-    return found
+def _items(element: Any, indent: str = "") -> list[str]:
+    """A line an item, those of a list inside one indented under it."""
+    lines: list[str] = []
+    number = 0
+    for item in element:
+        if not isinstance(item.tag, str):
+            continue
+        if item.tag != "li":
+            lines += _items(item, indent + "  " if item.tag in ("ul", "ol") else indent)
+            continue
+        words, inner = _apart(item)
+        if words:
+            number += 1
+            lines.append(f"{indent}{f'{number}.' if element.tag == 'ol' else '-'} {words}")
+        for one in inner:
+            lines += _items(one, indent + "  ")
+    return lines
+
+
+def _apart(item: Any) -> tuple[str, list[Any]]:
+    """What an item says itself, and the lists inside it."""
+    said, inner = [item.text or ""], []
+    for child in item:
+        if child.tag in ("ul", "ol"):
+            inner.append(child)
+        elif isinstance(child.tag, str):
+            words, more = _apart(child)
+            said.append(f" {words} " if child.tag in _BLOCKS else words)
+            inner += more
+        said.append(child.tail or "")
+    return tidy(" ".join("".join(said).split())), inner
 
 
 def _is_data(table: Any) -> bool:
@@ -325,14 +342,40 @@ def _is_data(table: Any) -> bool:
     return (
         len(cells) >= 4
         and max(cells) <= 300
-        and next(table.iter("p", "h1", "h2", "h3", "table"), None) in (None, table)
+        and all(inside is table for inside in table.iter("h1", "h2", "h3", "table"))
     )
 
 
 def _table(table: Any) -> str:
     """As Markdown: a row a line, the first as the head."""
-    rows = [[_words(c).replace("|", "／") for c in row.iter("td", "th")] for row in table.iter("tr")]
+    rows: list[list[str]] = []
+    below: dict[int, tuple[int, str]] = {}  # column → rows that a cell above reaches down yet, what it says
+    for row in table.iter("tr"):
+        cells: list[str] = []
+
+        def from_above(cells: list[str] = cells) -> None:
+            while len(cells) in below:
+                left, words = below.pop(len(cells))
+                if left > 1:
+                    below[len(cells)] = (left - 1, words)
+                cells.append(words)
+
+        for cell in row.iter("td", "th"):
+            from_above()
+            words = _words(cell).replace("|", "／")
+            for _ in range(_span(cell, "colspan")):
+                if (reach := _span(cell, "rowspan")) > 1:
+                    below[len(cells)] = (reach - 1, words)
+                cells.append(words)
+        from_above()
+        rows.append(cells)
     return markdown_table(rows)
+
+
+def _span(cell: Any, name: str) -> int:
+    """Columns or rows that a cell covers; no more than a writer's table has."""
+    said = str(cell.get(name) or "1").strip()
+    return min(max(int(said), 1), 50) if said.isascii() and said.isdigit() and len(said) < 6 else 1
 
 
 def markdown_table(rows: list[list[str]]) -> str:
