@@ -11,7 +11,8 @@
     │  ├─ NotALibrary      a file, or a folder of something else
     │  └─ OtherEmbedding   embedded by a model that is not here
     ├─ ModelUnusable    6  no model there, or none that can be used
-    │  └─ ModelsNotInstalled
+    │  ├─ ModelsNotInstalled · PackageMissing
+    │  └─ ServerUnusable · PullFailed
     ├─ LibraryLocked    7  another process is writing
     ├─ SignInNeeded · SignInRefused · NotAllowed · TooMany · TooLarge   2  the server will not have it
     └─ DiskFull · NoPermission · PortTaken   2  the machine will not have it
@@ -158,6 +159,24 @@ class ModelsNotInstalled(ModelUnusable):
     """The packages for language models are not installed. Fields: model."""
 
     key = "models_not_installed"
+
+
+class PackageMissing(ModelUnusable):
+    """One package that this kind of model needs is not installed. Fields: model, package, extra."""
+
+    key = "package_missing"
+
+
+class ServerUnusable(ModelUnusable):
+    """A server of language models that does not answer, or not as it should. Fields: model, why."""
+
+    key = "server_unusable"
+
+
+class PullFailed(ModelUnusable):
+    """A model that could not be loaded from a hub. Fields: model, why."""
+
+    key = "pull_failed"
 
 
 class LibraryLocked(Error):

@@ -100,7 +100,7 @@ class Library:
 
     def _engine(self, name: str | None) -> Engine:
         """The built-in answerer, or a language model over it. ModelUnusable, ModelsNotInstalled, OtherEmbedding."""
-        name = name or self.settings.engine or BUILTIN
+        name = name or self.engine
         embedder = self._meaning.serving().embedder
         with self._opening:
             if (name, embedder.name) not in self._engines:
@@ -108,6 +108,11 @@ class Library:
                     name, self.settings, embedder, self._reader(), self._has
                 )
             return self._engines[name, embedder.name]
+
+    @property
+    def engine(self) -> str:
+        """Who answers unless a question says otherwise: what the settings name, else the one chosen last."""
+        return self.settings.engine or str(self._store.recipe().get("engine") or BUILTIN)
 
     def _reader(self) -> Reader:
         with self._opening:
@@ -345,11 +350,17 @@ class Library:
 
         asked = understand(question, history)
         empty = not self._store.counts().passages
-        pieces = self._answer(asked, only, None if empty else self._engine(engine), stop or (lambda: False))
+        engine_ = None if empty else self._engine(engine)
+        pieces = self._answer(asked, only, engine_, stop or (lambda: False), history)
         return pieces if stream else last_reply(pieces)
 
     def _answer(
-        self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool]
+        self,
+        asked: Question,
+        only: Filter,
+        engine: Engine | None,
+        stop: Callable[[], bool],
+        turns: Sequence[Turn],
     ) -> Iterator[Piece]:
         started = time.monotonic()
         yield Piece("searching")
@@ -360,7 +371,7 @@ class Library:
             return
         hits = self._retrieve(asked, LOOKED_AT, only)
         searched = time.monotonic()
-        yield from timed(engine.answer(asked, hits, stop), started, searched)
+        yield from timed(engine.answer(asked, hits, stop, turns), started, searched)
 
     def _retrieve(self, asked: Question, k: int, only: Filter) -> list[Hit]:
         from rag.retrieval import retrieve
@@ -464,7 +475,7 @@ def reader(engine: str | None = None) -> Callable[..., Reply]:
         asked = understand(question, history)
         given = [Hit(i, "", "", "", 0, len(p), p, 0.0) for i, p in enumerate(passages) if p.strip()]
         hits = rank(asked, given, embedder) if given else []
-        return last_reply(timed(answerer.answer(asked, hits, lambda: False), started, time.monotonic()))
+        return last_reply(timed(answerer.answer(asked, hits, lambda: False, history), started, time.monotonic()))
 
     return answer
 

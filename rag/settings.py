@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import platformdirs
 
@@ -16,6 +16,7 @@ from rag.words import LANGUAGES
 
 MAX_QUESTION = 2000  # characters; a page pasted by mistake is longer, no question is
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
+SERVER = "openai:"  # begins the name of an engine that is a server: openai:MODEL@http://127.0.0.1:11434/v1
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,12 @@ class Settings:
     """What the environment and the command line said; None: the library or the default decides."""
 
     library: Path
-    engine: str | None = None  # "builtin", or a language model: a folder or hub id
+    engine: str | None = None  # "builtin", or a language model: a folder, a hub id, or openai:MODEL@ADDRESS
     embedding: str | None = None  # "builtin", or an embedding model: a folder or hub id
     language: str = "zh"
     threads: int = 0  # processor threads for models; 0: as many as there are cores
+    server_key: str | None = None  # for a server of language models that asks for one
+    server_away: bool = False  # whether questions and passages may go to such a server on another machine
     debug: bool = False
 
 
@@ -45,6 +48,8 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
         embedding=os.environ.get("RAG_EMBEDDING") or None,
         language=language,
         threads=int(threads),
+        server_key=os.environ.get("RAG_SERVER_KEY") or None,
+        server_away=os.environ.get("RAG_SERVER_AWAY", "") not in ("", "0"),
         debug=os.environ.get("RAG_DEBUG", "") not in ("", "0"),
     )
 
@@ -52,6 +57,36 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
 def threads(asked: int = 0) -> int:
     """Processor threads to use: those asked for, else the cores this process may run on."""
     return asked or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+CARD = ".pulled.json"  # in a model's folder: where from, and that all of it is there
+
+
+def models() -> Path:
+    """The folder of models that `rag models pull` loads, for all libraries of this user."""
+    folder = os.environ.get("RAG_MODELS") or platformdirs.user_data_dir("rag-models", appauthor=False)
+    return Path(folder).expanduser()
+
+
+def pulled(model: str) -> Path | None:
+    """The folder of a pulled model, or its file where that is a single GGUF; None where it is not here."""
+    folder = models() / model
+    if model.count("/") != 1 or ".." in model or not (folder / CARD).is_file():
+        return None
+    packed = sorted(folder.glob("*.gguf"))
+    return packed[0] if packed and not (folder / "config.json").is_file() else folder
+
+
+def hub() -> str | None:
+    """Where models are pulled from, if not from Hugging Face itself."""
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def engine_name(engine: str) -> str:
+    """What readers and programs call an engine: the model of a server, the last part of a folder, file or hub id."""
+    if engine.startswith(SERVER):
+        engine = engine.removeprefix(SERVER).rpartition("@")[0] or engine
+    return PurePath(engine.rstrip("/\\").replace("\\", "/")).name.removesuffix(".gguf") or engine
 
 
 def builtin_models() -> Path:

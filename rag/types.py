@@ -182,9 +182,9 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long step is: `done` of `total` (0: not known) files, pages or passages, as the stage counts."""
+    """How far a long step is: `done` of `total` (0: not known) files, pages, passages or megabytes, as the stage counts."""
 
-    stage: Literal["reading", "recognising", "words", "meaning", "asking"]
+    stage: Literal["reading", "recognising", "words", "meaning", "asking", "pulling"]
     done: int
     total: int
     name: str = ""  # the file at hand
@@ -429,6 +429,8 @@ class Reply:
     seconds: Mapping[str, float] = field(default_factory=dict)  # "search", "answer", "total"
     hits: tuple[Hit, ...] = ()  # what was looked at, in order: for 为什么是这些资料; not part of the JSON
     stopped: bool = False  # the reader stopped it; not part of the JSON
+    note: str | None = None  # a sentence: why not the engine that was asked wrote this, or not all of it
+    thought: str = ""  # what a language model thought before it wrote: shown on demand, proves nothing; not in the JSON
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -443,6 +445,7 @@ class Reply:
             "nearest": [n.to_json() for n in self.nearest],
             "conflicts": [list(c) for c in self.conflicts],
             "engine": self.engine,
+            "note": self.note,
             "seconds": {k: round(v, 4) for k, v in self.seconds.items()},
         }
 
@@ -451,7 +454,7 @@ class Reply:
 class Piece:
     """A step of a streamed answer. `text` is all that is written so far; the last piece alone has the reply."""
 
-    stage: Literal["searching", "writing", "checking", "done"]
+    stage: Literal["searching", "waiting", "writing", "checking", "done"]  # waiting: the model writes another answer
     text: str = ""
     found: int = 0  # articles found, from "writing" on
     reply: Reply | None = None

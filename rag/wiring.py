@@ -26,8 +26,11 @@ BUILTIN = "builtin"
 def open_embedder(settings: Settings, named: str | None = None) -> Embedder:
     """`named`: another than the settings ask for."""
     from rag import embedding
+    from rag.settings import pulled
 
-    return embedding.open_embedder(named or settings.embedding, settings.threads)
+    model = named or settings.embedding
+    here = pulled(model) if model else None
+    return embedding.open_embedder(str(here) if here else model, settings.threads)
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -40,7 +43,7 @@ def open_reader(settings: Settings) -> Reader:
 def open_engine(
     name: str, settings: Settings, embedder: Embedder, reader: Reader, has: Callable[[str], bool] | None
 ) -> Engine:
-    """ "builtin", or the folder or hub id of a language model."""
+    """ "builtin", or a language model: a folder, a hub id, a server."""
     from rag.answering.extractive import Extractive as Builtin
 
     extractive: Extractive = Builtin(reader, has)
@@ -49,7 +52,8 @@ def open_engine(
     from rag.answering.generative import Generative
     from rag.models import open_model
 
-    return Generative(open_model(name, settings.threads), extractive, embedder)
+    model = open_model(name, settings.threads, key=settings.server_key, away=settings.server_away)
+    return Generative(model, extractive, embedder)
 
 
 def timed(pieces: Iterator[Piece], started: float, searched: float) -> Iterator[Piece]:

@@ -497,7 +497,7 @@ def scripted(ask: Any = None, article: Article | None = ARTICLE) -> Any:
         article=open_article, reference=lambda i: f"{open_article(i).title}[N].",
         reprints=lambda i: [],
         articles=lambda only=None, **more: [article], state=lambda: LibraryState(1, 1, 3, 3, None),
-        settings=SimpleNamespace(engine=None, language="zh"),
+        settings=SimpleNamespace(engine=None, language="zh"), engine="builtin",
     )  # fmt: skip
 
 

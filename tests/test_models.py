@@ -399,9 +399,16 @@ def test_a_second_answer_waits_for_its_turn(endless: LanguageModel, monkeypatch:
     first = endless.write(ASKED, 2000, never)
     next(first)
     got: list[str] = []
-    second = threading.Thread(target=lambda: got.extend(d.text for d in endless.write(ASKED, 5, never)))
+    told = threading.Event()
+
+    def ask() -> None:
+        for draft in endless.write(ASKED, 5, never):
+            told.set() if draft.waiting else got.append(draft.text)
+
+    second = threading.Thread(target=ask)
     second.start()
-    time.sleep(0.3)
+    assert told.wait(5)
+    time.sleep(0.1)
     assert got == []
     assert len(writers()) == 1
     first.close()
@@ -414,7 +421,7 @@ def test_a_second_answer_waits_for_its_turn(endless: LanguageModel, monkeypatch:
 def test_who_is_stopped_while_waiting_never_writes(endless: LanguageModel) -> None:
     first = endless.write(ASKED, 2000, never)
     next(first)
-    assert list(endless.write(ASKED, 5, lambda: True)) == []
+    assert list(endless.write(ASKED, 5, lambda: True)) == [Draft("", waiting=True)]
     first.close()
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rag import text as t
 from rag.question import Question
-from rag.types import Citation, Evidence, Hit, Nearest, Piece, Reason, Reply
+from rag.types import Citation, Evidence, Hit, Nearest, Piece, Reason, Reply, Turn
 from rag.words import say
 
 MAX_NEAREST = 3
@@ -24,8 +24,12 @@ class Engine(Protocol):
 
     name: str
 
-    def answer(self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool]) -> Iterator[Piece]:
-        """Pieces as the answer grows; the last one is at stage "done" and has the reply, refusals too."""
+    def answer(
+        self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool], turns: Sequence[Turn] = ()
+    ) -> Iterator[Piece]:
+        """Pieces as the answer grows; the last one is at stage "done" and has the reply, refusals too.
+
+        `turns`: the conversation before, oldest first; the question stands alone without it."""
         ...
 
 

@@ -24,7 +24,7 @@ from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
 from rag.answering.selector import Selected, Selector
 from rag.question import Question, parts, understand
-from rag.types import Evidence, Hit, Piece, Reply
+from rag.types import Evidence, Hit, Piece, Reply, Turn
 
 # Questions over newspaper pages: at .12, 15 of 100 that have an answer are refused and 88 of 100 that have none; at .05,
 # 11 and 71 (embeddings/selector/README.md). A wrong figure is worse than none.
@@ -65,7 +65,9 @@ class Extractive:
     def _select(self) -> Selector:
         return Selector(settings.builtin_models(), self.reader)
 
-    def answer(self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool]) -> Iterator[Piece]:
+    def answer(
+        self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool], turns: Sequence[Turn] = ()
+    ) -> Iterator[Piece]:
         reply = self.reply(question, hits)
         found = len({h.article_id or h.passage_id for h in hits})
         if not reply.refused:

@@ -1,8 +1,8 @@
 """Passages come in; a local language model writes, and each sentence is proved before it counts; a reply goes out.
 
 The built-in answerer decides first whether there is an answer at all. A sentence is looked up in this turn's
-passages after it is written; one with a figure or name that its evidence lacks is dropped; if none is left,
-the built-in answer is given.
+passages after it is written; one with a figure or name that its evidence lacks is dropped; if none is left, or the
+model fails, the built-in answer is given, and the reply says so.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from rag import text as t
 from rag.answering import Said, compose, prompt
 from rag.answering.prove import Evident
+from rag.errors import ModelUnusable
 from rag.models import LanguageModel
 from rag.question import Question
 from rag.types import Citation, Evidence, Hit, Piece, Reply, Turn
+from rag.words import say
 
 if TYPE_CHECKING:
     from rag.answering.extractive import Extractive
@@ -70,9 +72,13 @@ class Generative:
         yield Piece("writing", found=found)
         page = _Page(Evident(question, asked.hits))
         shown, thought, last = "", "", 0.0
+        broken: ModelUnusable | None = None
         drafts = self.model.write(asked.messages, asked.answer_tokens, stop)
         try:
             for draft in drafts:
+                if draft.waiting:
+                    yield Piece("waiting", found=found)
+                    continue
                 page.read(draft.text)
                 thought = draft.thought
                 if page.loops > _LOOPS:
@@ -81,14 +87,30 @@ class Generative:
                 if now - last >= _PAUSE and (text := page.text(question)) != shown:
                     yield Piece("writing", text, found)
                     shown, last = text, now
+        except ModelUnusable as error:
+            broken = error
         finally:
             drafts.close()
         stopped = stop()
         yield Piece("checking", page.text(question), found)
         spent = self.model.count(page.raw + thought)
-        page.end(broken_off=stopped or page.loops > _LOOPS or spent >= asked.answer_tokens - 2)
+        page.end(broken_off=bool(stopped or broken) or page.loops > _LOOPS or spent >= asked.answer_tokens - 2)
         reply = self._reply(question, page.said, builtin, hits, stopped)
+        if note := self._note(reply.engine == self.name, broken, page.said, stopped):
+            reply = replace(reply, note=note)
+        if reply.engine == self.name:
+            reply = replace(reply, thought=thought)
         yield Piece("done", reply.answer, found, reply)
+
+    def _note(self, wrote: bool, broken: ModelUnusable | None, said: Sequence[Said], stopped: bool) -> str | None:
+        """What the reader should know of who answered, where it is not all the model's answer."""
+        if broken is not None:
+            why = broken.fields.get("why") or broken.what
+            return say("answers.broke_off" if wrote else "answers.instead", model=self.name, why=why)
+        if wrote or stopped:
+            return None
+        proved = any(one.verified for one in said)
+        return say("answers.one_side" if proved else "answers.unproved", model=self.name)
 
     def _reply(
         self,

@@ -11,12 +11,12 @@ import contextvars
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePath
 from typing import Any, TypeVar
 
 from rag.api.metrics import Metrics
 from rag.errors import BadSetting, TooMany
 from rag.library import Library
+from rag.settings import engine_name
 from rag.types import Filter, Found, Piece, Reply, Turn
 
 AT_ONCE = 8  # as many as the page writes
@@ -42,10 +42,10 @@ class Asking:
         """Name as callers know it → name as the library knows it; the one that answers unless asked otherwise first.
 
         Callers choose among these alone: a name that opened any folder would be theirs to fill the memory with."""
-        chosen = self.library.settings.engine
-        if not chosen or chosen == ENDS:
+        chosen = self.library.engine
+        if chosen == ENDS:
             return {ENDS: ENDS}
-        return {PurePath(chosen.replace("\\", "/")).name: chosen, ENDS: ENDS}
+        return {engine_name(chosen): chosen, ENDS: ENDS}
 
     def engine(self, name: str | None) -> str:
         """The library's name of it. Errors: BadSetting."""
@@ -58,7 +58,7 @@ class Asking:
 
     def model(self, engine: str) -> str:
         """The name by which callers know it."""
-        return PurePath(engine.replace("\\", "/")).name
+        return engine_name(engine)
 
     # ---------------------------------------------------------------- asking
 

@@ -143,7 +143,17 @@ class Completions:
 def beside(reply: Reply) -> dict[str, Any]:
     """What stands beside the answer's words, in the message or in the last delta."""
     row = reply.to_json()
-    names = ("citations", "short_answer", "refused", "reason", "confidence", "nearest", "conflicts", "rewritten")
+    names = (
+        "citations",
+        "short_answer",
+        "refused",
+        "reason",
+        "confidence",
+        "nearest",
+        "conflicts",
+        "rewritten",
+        "note",
+    )
     return {name: row[name] for name in names}
 
 

@@ -67,7 +67,10 @@ class Exchange:
     found: tuple[Hit, ...] = ()  # the best passage of each of the best articles
 
     def to_json(self) -> dict[str, Any]:
-        reply = None if self.reply is None else {**self.reply.to_json(), "stopped": self.reply.stopped}
+        told = self.reply
+        reply = (
+            None if told is None else {**told.to_json(), "stopped": told.stopped, "thought": told.thought[:MOST_TEXT]}
+        )
         return {
             "question": self.question,
             "reply": reply,
@@ -217,6 +220,8 @@ def _reply(value: object, question: str) -> Reply | None:
         _text(row, "engine"),
         seconds,
         stopped=row.get("stopped") is True,
+        note=_or_none(row, "note"),
+        thought=_text(row, "thought"),
     )
 
 

@@ -103,7 +103,7 @@ class Reader:
         say = self.say
         number, asked = len(conversation.exchanges), answers.question(question)
         started = time.monotonic()
-        name = engine or self.library.settings.engine
+        name = engine or self.library.engine
         yield Step(markup.raw(asked, answers.writing(say, number, Piece("searching"), name, 0.0)))
         written = ""
         try:

@@ -11,6 +11,7 @@ import typer
 from rag import settings
 from rag.cli.batches import answer_lines, turns
 from rag.cli.evaluating import evaluating, measuring_speed
+from rag.cli.models import models
 from rag.cli.printing import complain, line, print_json, print_reply, progress_bar
 from rag.errors import EmptyLibrary, Usage
 from rag.types import Filter
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(evaluating, name="eval")
 app.add_typer(measuring_speed, name="bench")
+app.add_typer(models, name="models")
 
 
 def version(wanted: bool) -> None:

@@ -92,6 +92,8 @@ def print_reply(reply: Reply) -> None:
     if reply.rewritten:
         line(say("cli.ask.rewritten", question=reply.rewritten))
     line(reply.answer)
+    if reply.note:
+        line(say("cli.ask.note", note=reply.note))
     if reply.citations:
         line()
         for citation in reply.citations:

@@ -1,4 +1,6 @@
-"""The name of a language model comes in; something that writes comes out. local.py: folders and hub ids.
+"""The name of a language model comes in; something that writes comes out.
+
+local.py: folders and hub ids, by transformers; server.py: servers that speak OpenAI's protocol.
 
 Nothing is ever downloaded here: a model is on this machine, or the error says that it is not.
 """
@@ -9,6 +11,8 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from rag.settings import SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,11 @@ class Draft:
 
     text: str  # the answer
     thought: str = ""  # what it thought before (<think>…</think>); never part of the answer
+    waiting: bool = False  # nothing is written yet: another answer is
 
 
 class LanguageModel(Protocol):
-    """Writes one answer at a time; a second caller of `write` waits for its turn."""
+    """Writes one answer at a time, servers apart; a second caller of `write` is told that it waits for its turn."""
 
     name: str  # shown to readers: the last part of the folder or id
     context: int  # tokens it reads and writes at once
@@ -55,11 +60,16 @@ class LanguageModel(Protocol):
         ...
 
 
-def open_model(model: str, threads: int = 0) -> LanguageModel:
-    """A causal language model: a folder, or a hub id that has been downloaded. `threads` 0: all cores.
+def open_model(model: str, threads: int = 0, *, key: str | None = None, away: bool = False) -> LanguageModel:
+    """A causal language model: a folder, a hub id that has been downloaded, or openai:MODEL@ADDRESS.
 
-    Errors: ModelUnusable with the reason; ModelsNotInstalled where torch or transformers is missing.
+    `threads` 0: all cores. `key`, `away`: for servers, as in `Settings`. Errors: ModelUnusable with the reason;
+    ModelsNotInstalled, PackageMissing where packages are missing.
     """
+    if model.startswith(SERVER):
+        from rag.models.server import open_server
+
+        return open_server(model, key, away)
     from rag.models.local import open_local
 
     return open_local(model, threads)

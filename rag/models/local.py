@@ -61,8 +61,8 @@ def open_local(model: str, threads: int = 0) -> LocalModel:
 
 
 def _folder(model: str) -> Path:
-    """The model's folder on this machine."""
-    path = Path(model).expanduser()
+    """The model's folder on this machine: as it is named, pulled, or in Hugging Face's cache."""
+    path = settings.pulled(model) or Path(model).expanduser()
     if path.is_dir():
         return path
     if path.exists():
@@ -224,9 +224,11 @@ class LocalModel:
             raise ModelUnusable(
                 model=self.name, why=say("models.prompt_too_long", length=len(prompt), limit=self.context)
             )
-        while not self._turn.acquire(timeout=_WAIT):
-            if stop():
-                return
+        if not self._turn.acquire(blocking=False):
+            yield Draft("", waiting=True)
+            while not self._turn.acquire(timeout=_WAIT):
+                if stop():
+                    return
         closed = threading.Event()
         out: SimpleQueue[int | Exception | None] = SimpleQueue()
         worker = threading.Thread(

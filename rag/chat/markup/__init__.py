@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import PurePosixPath
 
+from rag.settings import engine_name as of_engine
 from rag.types import Reply
 
 Say = Callable[..., str]
@@ -144,4 +145,4 @@ def seconds(say: Say, reply: Reply) -> str:
 def engine_name(say: Say, name: str | None) -> str:
     if not name or name == "builtin":
         return say("chat.engine_builtin")
-    return say("chat.engine_model", name=PurePosixPath(name.replace("\\", "/")).name[:40])
+    return say("chat.engine_model", name=of_engine(name)[:40])

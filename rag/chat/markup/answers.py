@@ -143,9 +143,10 @@ def _card(*inside: str | None, css: str = "", busy: bool = False) -> Html:
 def writing(say: Say, exchange: int, piece: Piece, engine: str | None, waited: float) -> Html:
     """The card while the answer grows. Its chips are dotted: nothing is checked yet."""
     stages = ["searching", "writing", "checking"]
-    now = stages.index(piece.stage) if piece.stage in stages else 2
+    waits = piece.stage == "waiting"
+    now = 1 if waits else stages.index(piece.stage) if piece.stage in stages else 2
     found = say("chat.step_found", n=piece.found) if piece.found else say("chat.step_searching")
-    steps = (found, say("chat.step_writing"), say("chat.step_checking"))
+    steps = (found, say("chat.step_waiting" if waits else "chat.step_writing"), say("chat.step_checking"))
     rows = [el("li", words, css="d" if i < now else "n" if i == now else "w") for i, words in enumerate(steps)]
     body = prose(say, exchange, piece.text, None, after=el("span", css="caret"))
     waiting = say("chat.waited", s=int(waited)) if waited >= 1 else ""
@@ -176,6 +177,8 @@ def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html
         el("h2", say("chat.conflict")) if figures else None,
         el("div", body or el("p", say("chat.nothing_written"), css="lead"), css="ans"),
         el("p", say("chat.stopped"), css="stopped") if reply.stopped else None,
+        el("p", reply.note, css="stopped") if reply.note else None,
+        el("details", el("summary", say("chat.thought")), el("p", reply.thought)) if reply.thought else None,
         figures,
         _legend(say, reply.citations),
         _actions(say, exchange, last),

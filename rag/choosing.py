@@ -1,0 +1,190 @@
+"""Which models there are, which are here, and which one answers in a library: list, pull, use, remove.
+
+A side room of `library.py`. What a model was found to do on this machine is kept beside the models.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rag import settings as places
+from rag.errors import EmptyLibrary, ModelUnusable, UnknownName
+from rag.models import catalogue, open_model, pulling
+from rag.types import Progress
+from rag.wiring import BUILTIN, open_embedder
+from rag.words import say
+
+if TYPE_CHECKING:
+    from rag.library import Library
+
+Watch = Callable[[Progress], None]
+Trial = Mapping[str, Any]  # what evaluation/trial.py found
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model as `rag models list` shows it. `memory` MB: None where it is not known; `fits`: whether that is free."""
+
+    id: str
+    kind: Literal["writer", "embedding"]
+    here: bool
+    used: bool  # in this library
+    megabytes: int | None = None
+    memory: int | None = None
+    fits: bool | None = None
+    licence: str | None = None
+    speed: catalogue.Speed | None = None
+    trial: Trial | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def rows(library: str | os.PathLike[str] | None = None) -> list[Row]:
+    """The built-in ones, those in use, those here, then the rest of the catalogue."""
+    engine, embedding = _in_use(library)
+    free, trials = catalogue.memory(), _trials()
+    sizes = {model: size // 1_000_000 for model, size in pulling.here()}
+
+    def row(model: str, kind: Literal["writer", "embedding"]) -> Row:
+        known = catalogue.listed(model)
+        memory = known.memory if known else None
+        return Row(
+            model,
+            kind,
+            model == BUILTIN or model in sizes or not known,
+            model == (engine if kind == "writer" else embedding),
+            sizes.get(model) or (known.megabytes if known else None),
+            memory,
+            memory <= free if memory is not None and free is not None else None,
+            known.licence if known else None,
+            known.speed if known else None,
+            trials.get(model) if kind == "writer" else None,
+        )
+
+    writers, embeddings = [BUILTIN, engine], [BUILTIN, embedding]
+    for model in sizes:
+        known = catalogue.listed(model)
+        embeds = known.kind == "embedding" if known else _embeds(places.models() / model)
+        (embeddings if embeds else writers).append(model)
+    writers += [*trials, *(one.id for one in catalogue.CATALOGUE if one.kind == "writer")]
+    embeddings += [one.id for one in catalogue.CATALOGUE if one.kind == "embedding"]
+    return [
+        *(row(model, "writer") for model in dict.fromkeys(writers)),
+        *(row(model, "embedding") for model in dict.fromkeys(embeddings)),
+    ]
+
+
+def pull(model: str, *, mirror: str | None = None, file: str = "", progress: Watch | None = None) -> Path:
+    """Loads a model from a hub; its folder. Errors: PullFailed, DiskFull."""
+    known = catalogue.listed(model)
+
+    def tell(done: int, total: int, name: str) -> None:
+        if progress:
+            progress(Progress("pulling", done // 1_000_000, total // 1_000_000, name))
+
+    return pulling.pull(model, pulling.hub(mirror), file=file or (known.file if known else ""), tell=tell)
+
+
+def kind_of(model: str) -> Literal["writer", "embedding"]:
+    """What a model that is here does."""
+    known = catalogue.listed(model)
+    return (
+        known.kind if known else "embedding" if _embeds(places.pulled(model) or Path(model).expanduser()) else "writer"
+    )
+
+
+def use(
+    model: str,
+    library: str | os.PathLike[str] | None = None,
+    *,
+    kind: Literal["writer", "embedding"] | None = None,
+    progress: Watch | None = None,
+) -> str:
+    """Chooses a model for a library (made if it is not there); the name under which it is kept.
+
+    One that writes is opened first: nothing is chosen that can't answer. One that embeds takes the place of the one
+    before as `Library.change_embedding` does. Errors: ModelUnusable, LibraryLocked.
+    """
+
+    from rag.library import Library
+    from rag.store import Store
+
+    path = Path(model).expanduser()
+    named = str(path.resolve()) if model != BUILTIN and path.exists() else model
+    chosen = places.load(library)
+    if (kind or kind_of(model)) == "embedding":
+        chosen = replace(chosen, embedding=named)
+        open_embedder(chosen)
+        with Library(Store.open(chosen.library), chosen) as shelf:
+            if shelf._store.counts().passages:
+                shelf.change_embedding(progress=progress)
+            else:
+                with shelf._store.writing(wait=60):
+                    shelf._meaning.keep()
+        return named
+    if named != BUILTIN:
+        open_model(named, chosen.threads, key=chosen.server_key, away=chosen.server_away)
+    with Library(Store.open(chosen.library), chosen) as shelf:
+        _keep(shelf, named)
+    return named
+
+
+def _keep(shelf: Library, engine: str) -> None:
+    with shelf._store.writing(wait=60):
+        shelf._store.set_recipe(engine=engine)
+
+
+def remove(model: str, library: str | os.PathLike[str] | None = None) -> tuple[int, bool]:
+    """Takes a pulled model off this machine: megabytes that became free, and whether it was the one that answers here,
+    which the built-in answerer does then. Errors: UnknownName; ModelUnusable (this library is embedded with it)."""
+    from rag.library import open as open_library
+
+    engine, embedding = _in_use(library)
+    if model == embedding:
+        raise ModelUnusable(model=model, why=say("models.embeds_here"))
+    free = pulling.remove(model)
+    if not free:
+        raise UnknownName(name=model)
+    if model == engine:
+        with open_library(library) as shelf:
+            _keep(shelf, BUILTIN)
+    return free // 1_000_000, model == engine
+
+
+def keep_trial(model: str, trial: Trial) -> None:
+    """What a model was found to do, kept on this machine under its name."""
+    file = places.models() / "tried.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    half = file.with_suffix(".half")
+    half.write_text(json.dumps({**_trials(), model: dict(trial)}, ensure_ascii=False, indent=1), "utf-8")
+    os.replace(half, file)
+
+
+def _trials() -> dict[str, Trial]:
+    try:
+        kept = json.loads((places.models() / "tried.json").read_text("utf-8"))
+    except (OSError, ValueError):  # none yet, or changed by hand: tried anew at the next `use`
+        return {}
+    return {k: v for k, v in kept.items() if isinstance(v, dict)} if isinstance(kept, dict) else {}
+
+
+def _in_use(library: str | os.PathLike[str] | None) -> tuple[str, str]:
+    """Who answers and what embeds in a library; the built-in ones where there is none yet."""
+    from rag.library import open as open_library
+
+    try:
+        with open_library(library, create=False) as shelf:
+            return shelf.engine, shelf._meaning._names()[0]
+    except EmptyLibrary:
+        chosen = places.load(library)
+        return chosen.engine or BUILTIN, chosen.embedding or BUILTIN
+
+
+def _embeds(folder: Path) -> bool:
+    return (folder / "modules.json").is_file() or (folder / "model.json").is_file()
