@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from rag import settings
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _ASKS = ("为什么", "为何", "怎么", "怎样", "如何", "什么", "哪些", "吗", "多少", "？", "?")
 
 
-def examples(store: Store, n: int) -> list[tuple[str, str]]:
+def examples(store: Store, n: int, hidden: Set[str] = frozenset()) -> list[tuple[str, str]]:
     """(column, question), different columns first. The sample library has its own; elsewhere headlines that ask
     are taken as they are, and others are asked about."""
     made: list[tuple[str, str]] = []
@@ -25,7 +26,7 @@ def examples(store: Store, n: int) -> list[tuple[str, str]]:
                 made.append((article.column or "", question))
     if not made:
         newest = list(store.articles(offset=max(0, store.counts().articles - 60), limit=60))[::-1]
-        titled = [a for a in newest if 4 <= len(a.title) <= 40]
+        titled = [a for a in newest if 4 <= len(a.title) <= 40 and a.article_id not in hidden]
         titled.sort(key=lambda a: not any(w in a.title for w in _ASKS))  # stable: newest first among equals
         made = [(a.column or a.source, _asked(a.title)) for a in titled]
     seen: set[str] = set()

@@ -13,16 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from rag import settings as places
-from rag.errors import (
-    EmptyLibrary,
-    FileRefused,
-    LibraryDamaged,
-    LibraryNewer,
-    OtherEmbedding,
-    PathMissing,
-    UnknownName,
-)
-from rag.meaning import Meaning, Serving
+from rag.checking import checkup
+from rag.errors import EmptyLibrary, FileRefused, LibraryDamaged, LibraryNewer, PathMissing, UnknownName
+from rag.meaning import Meaning, found
 from rag.settings import Settings
 from rag.types import (
     Article,
@@ -46,13 +39,14 @@ from rag.words import say
 if TYPE_CHECKING:
     from rag.answering import Engine
     from rag.answering.reader import Reader
+    from rag.desktypes import Holdings
     from rag.question import Question
     from rag.store import Store
 
 Watch = Callable[[Progress], None]
 ANY = Filter()
 LOOKED_AT = 12  # passages an answer is made from
-PROBED = 50  # passages looked at for each text that went
+SPARE = 40  # passages that are looked for in place of those of editors' answers that are over
 INDEXED_AT_ONCE = 4000  # passages between two commits of words, while small files come in
 
 
@@ -76,10 +70,14 @@ class Library:
     def __init__(self, store: Store, settings: Settings) -> None:
         from rag.accounts import Accounts
         from rag.conversations import Conversations
+        from rag.corrections import Corrections
+        from rag.helpdesk import HelpDesk
 
         self.settings = settings
         self.conversations = Conversations(store)  # what readers asked, kept for them
         self.accounts = Accounts(store)  # who signs in, where the server asks for it
+        self.corrections = Corrections(store, lambda: self._meaning.serving().index.catch_up())
+        self.desk = HelpDesk(store, self._enter)  # what readers lack, what editors answer
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()
@@ -186,7 +184,7 @@ class Library:
             articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
             return receipt(document, "unchanged", started, articles, passages)
         same = [s for s in self._store.same_bytes(document.sha256) if s != document.source]
-        articles_ = cut(document)
+        articles_ = self.corrections.applied(document.source, cut(document))
         if not articles_:
             return receipt(document, "refused", started, reason=say("library.no_article"))
         try:
@@ -195,6 +193,15 @@ class Library:
             return self._put(refusal, source)
         known = put.articles if same else put.reprints
         return receipt(document, put.status, started, put.articles, put.passages, known)
+
+    def _enter(self, document: Document) -> None:
+        """A document that no file stands behind, found by its words when this returns. Errors: FileRefused."""
+        with self._store.writing():
+            self._meaning.keep()
+            told = self._put(document, document.source)
+            if told.status == "refused":
+                raise FileRefused(file=document.source, reason=told.reason)
+            self._catch_up(lambda step: None)
 
     def _catch_up(self, tell: Watch) -> None:
         self._meaning.serving().index.catch_up(lambda done, total: tell(Progress("words", done, total)))
@@ -221,7 +228,7 @@ class Library:
         removals = []
         for one in gone:
             went = set(one.passages)
-            left = self._store.hits(one.passages).keys() | (went & _found(now, one.probes))
+            left = self._store.hits(one.passages).keys() | (went & found(now, one.probes))
             removals.append(
                 Removal(
                     one.name,
@@ -254,6 +261,12 @@ class Library:
             model,
         )
 
+    def holdings(self) -> Holdings:
+        """How much there is, and how it grew."""
+        from rag.figures import holdings
+
+        return holdings(self._store)
+
     def documents(self, offset: int = 0, limit: int | None = None) -> list[Kept]:
         """In the order in which they came."""
         return self._store.documents(offset, limit)
@@ -278,14 +291,15 @@ class Library:
 
     def newest(self, n: int = 3) -> list[Article]:
         """The articles that came last, newest first."""
-        count = self._store.counts().articles
-        return self.articles(offset=max(0, count - n), limit=n)[::-1]
+        count, hidden = self._store.counts().articles, self.desk.set_aside()
+        last = self.articles(offset=max(0, count - n - len(hidden)), limit=n + len(hidden))
+        return [article for article in last[::-1] if article.article_id not in hidden][:n]
 
     def examples(self, n: int = 4) -> list[tuple[str, str]]:
         """(column, question): questions that this library can answer, of different columns where there are such."""
         from rag.examples import examples
 
-        return examples(self._store, n)
+        return examples(self._store, n, self.desk.set_aside())
 
     def reference(self, article_id: str) -> str:
         """The article as GB/T 7714 cites a newspaper article: 作者. 题名[N]. 来源, 日期(版次)."""
@@ -352,6 +366,7 @@ class Library:
         empty = not self._store.counts().passages
         engine_ = None if empty else self._engine(engine)
         pieces = self._answer(asked, only, engine_, stop or (lambda: False), history)
+        pieces = self.desk.around(asked, only, pieces)
         return pieces if stream else last_reply(pieces)
 
     def _answer(
@@ -378,7 +393,10 @@ class Library:
 
         now = self._meaning.serving()
         now.index.refresh()
-        return retrieve(asked, self._store, now.index, now.embedder, self._reader(), k, only)
+        hidden = self.desk.hidden()
+        more = min(2 * len(hidden), SPARE)
+        hits = retrieve(asked, self._store, now.index, now.embedder, self._reader(), k + more, only)
+        return [hit for hit in hits if hit.article_id not in hidden][:k]
 
     # ---------------------------------------------------------------- whole
 
@@ -386,40 +404,9 @@ class Library:
         """The library as one file; returns its bytes."""
         return self._store.backup(Path(file))
 
-    def _faults(self) -> list[str]:
-        faults = self._store.check()
-        if not self._store.counts().passages:
-            return faults
-        faults += self._meaning.serving().index.faults()
-        if asked := self._meaning.asked():
-            theirs = self._meaning.serving().embedder.name
-            faults.append(say("faults.other_model", theirs=theirs, ours=asked[0].name))
-        return faults
-
-    def _rebuild(self, progress: Watch | None) -> list[str]:
-        """Makes all that is derived anew from the truth; what was made, a line each."""
-        tell = progress or (lambda step: None)
-        with self._store.writing():
-            self._store.compare_anew()
-            self._meaning.index().rebuild(lambda done, total: tell(Progress("words", done, total)))
-        built = [say("library.rebuilt_words")]
-        changed = self.change_embedding(progress=progress)  # first: the old model may be gone
-        if self.embed_pending(progress=progress) or changed:
-            built.append(say("library.rebuilt_meaning"))
-        return built
-
-
-def _found(now: Serving, texts: Sequence[str]) -> set[int]:
-    """Passages that the indexes find by these texts: by their words, alone and as whole articles, and by their meaning."""
-    from rag.text import tokens
-
-    found: set[int] = set()
-    for text in texts:
-        for whole in (False, True):
-            found.update(now.index.lexical(tokens(text), PROBED, whole=whole).ids.tolist())
-    for vector in now.embedder.passages(texts[:: max(1, len(texts) // 3)]) if texts else ():  # 50 ms each
-        found.update(now.index.nearest(vector, PROBED).ids.tolist())
-    return found
+    def checkup(self, *, repair: bool = False, progress: Watch | None = None) -> Checkup:
+        """See `check`, for a library that is open."""
+        return checkup(self._store, self._meaning, repair, progress or (lambda step: None))
 
 
 # ---------------------------------------------------------------- without a library, or about one that will not open
@@ -433,16 +420,7 @@ def check(folder: str | PathLike[str] | None = None, *, repair: bool = False, pr
     started = time.monotonic()
     try:
         with open(folder, create=False) as library:
-            try:
-                faults = library._faults()
-            except OtherEmbedding as other:
-                faults = [other.what]
-            repaired: list[str] = []
-            if repair:
-                repaired = library._rebuild(progress)
-                faults = library._faults()
-            counts = library._store.counts()
-            return Checkup(tuple(faults), tuple(repaired), counts.articles, counts.passages, time.monotonic() - started)
+            return library.checkup(repair=repair, progress=progress)
     except LibraryNewer:
         raise
     except LibraryDamaged as damaged:

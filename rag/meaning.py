@@ -8,7 +8,7 @@ A side room of `library.py`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Watch = Callable[[Progress], None]
 Stop = Callable[[], bool]
+PROBED = 50  # passages looked at for each text that went
 AT_ONCE = 256  # passages between two commits of vectors: what a kill can lose
 
 
@@ -188,3 +189,16 @@ class Meaning:
             with self._store.writing(wait=60):
                 self._store.keep_models(stays)
                 self.index().keep_models(stays)
+
+
+def found(now: Serving, texts: Sequence[str]) -> set[int]:
+    """Passages that the indexes find by these texts: by their words, alone and as whole articles, and by their meaning."""
+    from rag.text import tokens
+
+    there: set[int] = set()
+    for text in texts:
+        for whole in (False, True):
+            there.update(now.index.lexical(tokens(text), PROBED, whole=whole).ids.tolist())
+    for vector in now.embedder.passages(texts[:: max(1, len(texts) // 3)]) if texts else ():  # 50 ms each
+        there.update(now.index.nearest(vector, PROBED).ids.tolist())
+    return there

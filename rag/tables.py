@@ -21,7 +21,7 @@ from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, No
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0005"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0006"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -206,6 +206,62 @@ keys = Table(
     Column("account", Integer, ForeignKey("accounts.id"), nullable=False, index=True),
     Column("label", String(80), nullable=False),
     Column("made_at", String(32), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+questions = Table(  # what readers asked; nothing of who they are, but where they signed in
+    "questions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(40), nullable=False, unique=True),  # random: whoever was answered may say how good it was
+    Column("day", String(10), nullable=False, index=True),  # ISO, of this machine
+    Column("origin", String(10), nullable=False),  # "page", "api"
+    Column("asker", String(80), nullable=False),  # "" but where accounts are on
+    Column("asked", Text, nullable=False),
+    Column("outcome", String(20), nullable=False),  # "answered", "refused", "stopped"
+    Column("reason", String(40)),  # Reply.reason
+    Column("columns", Text, nullable=False),  # JSON list: of the articles cited, or nearest to a refusal
+    Column("sources", Text, nullable=False),  # JSON list, of the same
+    Column("articles", Text, nullable=False),  # JSON list of [article id, title], of the same
+    Column("seconds", Float, nullable=False),
+    Column("vote", Integer, nullable=False),  # 1 helpful, -1 not, 0 nothing said
+    Column("why", Text, nullable=False),  # what was wrong, in the reader's words
+    Column("handed", Integer, nullable=False),  # 1: the reader asks an editor to answer
+    Column("state", String(20), nullable=False, index=True),  # "open", "answered", "declined" by an editor
+    Column("told", Text, nullable=False),  # why it was declined
+    sqlite_autoincrement=True,
+)
+
+entries = Table(  # what editors answered or pinned; each stands in the library as an article of its own document
+    "entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(10), nullable=False),  # "answer", "pin"
+    Column("question", Text, nullable=False),
+    Column("asked", Text, nullable=False),  # JSON list: the same question as readers put it
+    Column("words", Text, nullable=False),  # JSON list: a pin also stands before the answer to questions with one
+    Column("answer", Text, nullable=False),
+    Column("source", Text, nullable=False),  # where the editor has it from
+    Column("editor", String(80), nullable=False),
+    Column("day", String(10), nullable=False),  # ISO
+    Column("since", String(16), nullable=False),  # ISO day or minute, "" for at once
+    Column("until", String(16), nullable=False),  # included; "" for ever
+    Column("document", Text, nullable=False),  # its source in the library
+    Column("article", String(80), nullable=False, index=True),  # its id there
+    Column("withdrawn", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+corrections = Table(  # what editors changed in articles, in order; a file that is read again is corrected again
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("document", Text, nullable=False, index=True),  # its source
+    Column("at", String(32), nullable=False),  # ISO, UTC
+    Column("kind", String(10), nullable=False),  # "edit", "merge", "split"
+    Column("targets", Text, nullable=False),  # JSON list of the articles it is about, see `rag.corrections`
+    Column("change", Text, nullable=False),  # JSON
+    Column("before", Text, nullable=False),  # JSON list: those articles as they were
     sqlite_autoincrement=True,
 )
 

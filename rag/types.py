@@ -431,6 +431,8 @@ class Reply:
     stopped: bool = False  # the reader stopped it; not part of the JSON
     note: str | None = None  # a sentence: why not the engine that was asked wrote this, or not all of it
     thought: str = ""  # what a language model thought before it wrote: shown on demand, proves nothing; not in the JSON
+    notices: tuple[str, ...] = ()  # lines to be shown under it: no diagnosis, ask a doctor
+    noted: str = ""  # the key under which the question is noted, for feedback; not part of the JSON
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -444,6 +446,7 @@ class Reply:
             "citations": [c.to_json() for c in self.citations],
             "nearest": [n.to_json() for n in self.nearest],
             "conflicts": [list(c) for c in self.conflicts],
+            "notices": list(self.notices),
             "engine": self.engine,
             "note": self.note,
             "seconds": {k: round(v, 4) for k, v in self.seconds.items()},

@@ -216,7 +216,7 @@ def test_long_conversations_are_cut_to_what_a_follow_up_needs() -> None:
 def test_asking_gives_the_json_of_the_command_line(http: httpx.Client, library: Slow) -> None:
     answer = http.post("/api/ask", json={"id": "q1", "question": ASKED}).json()
     assert answer["id"] == "q1"
-    assert set(answer) == {"id", *library.ask(ASKED).to_json()}
+    assert set(answer) == {"id", "noted", *library.ask(ASKED).to_json()}
     assert "12名" in answer["answer"]
     assert answer["citations"]
 

@@ -20,13 +20,14 @@ def routes(library: Library, asking: Asking, uploads: Path | None, background: A
     """To be included before anything that is mounted at "/". `background`: embeds what was added, where there is one."""
     from fastapi import APIRouter
 
-    from rag.api import completions, own, talks
+    from rag.api import completions, desk, own, talks
     from rag.api.route import Route, nothing_here
 
     router = APIRouter(route_class=Route)
     own.add_to(router, own.Own(library, asking, uploads, background))
     completions.add_to(router, completions.Completions(asking))
     talks.add_to(router, talks.Talks(library))
+    desk.add_to(router, library)
     for rest in ("/api/{rest:path}", "/v1/{rest:path}"):  # else the page would answer
         router.add_api_route(
             rest, nothing_here, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False

@@ -11,6 +11,7 @@ import contextvars
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from rag.api.metrics import Metrics
@@ -72,7 +73,8 @@ class Asking:
         stop = threading.Event()
 
         def ask() -> Reply:
-            return self.library.ask(question, history=remembered(history), only=only, engine=engine, stop=stop.is_set)
+            reply = self.library.ask(question, history=remembered(history), only=only, engine=engine, stop=stop.is_set)
+            return self.library.desk.noted(reply, "api")
 
         work = asyncio.ensure_future(self._turn(ask))
         try:
@@ -95,9 +97,15 @@ class Asking:
             )
         )
 
+        def noted() -> Piece | None:
+            piece = next(stream, None)
+            if piece is None or piece.reply is None:
+                return piece
+            return replace(piece, reply=self.library.desk.noted(piece.reply, "api"))
+
         async def each() -> AsyncIterator[Piece]:
             try:
-                while (piece := await self._turn(lambda: next(stream, None))) is not None:
+                while (piece := await self._turn(noted)) is not None:
                     if piece.reply is not None:
                         self.metrics.answered(piece.reply)
                     yield piece

@@ -77,7 +77,9 @@ class Own:
         reply = await self.asking.reply(
             asked.question, asked.filter.filter(), asked.turns(), engine, request.is_disconnected
         )
-        return JSONResponse({"id": asked.id, **reply.to_json(), "engine": self.asking.model(reply.engine)})
+        return JSONResponse(
+            {"id": asked.id, **reply.to_json(), "engine": self.asking.model(reply.engine), "noted": reply.noted}
+        )
 
     async def search(self, asked: Looked) -> JSONResponse:
         found = await self.asking.search(asked.question, asked.k, asked.filter.filter(), asked.turns())

@@ -9,7 +9,8 @@ from typing import Any
 from rag.chat import reader as reading
 from rag.chat.blocks import AT_HAND, IN_TURN, detail, gr, html, opened_page, owner
 from rag.chat.conversation import Conversation, Exchange, Trouble
-from rag.chat.markup import Say, el, pages
+from rag.chat.markup import Say, el, pages, raw
+from rag.chat.markup.feedback import pinned
 from rag.chat.markup.troubles import trouble_card
 from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
@@ -107,7 +108,10 @@ def wire(
         try:
             state = library.state()
             return {
-                chat["greeting"]: pages.greeting(words, state, library.examples(4), library.newest(3)),
+                chat["greeting"]: raw(
+                    pinned(words, library.desk.pins()),
+                    pages.greeting(words, state, library.examples(4), library.newest(3)),
+                ),
                 chat["columns"]: gr.update(choices=list(state.columns)),
                 chat["sources"]: gr.update(choices=list(state.sources[-MOST_SOURCES:])),
             }

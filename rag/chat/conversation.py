@@ -69,7 +69,9 @@ class Exchange:
     def to_json(self) -> dict[str, Any]:
         told = self.reply
         reply = (
-            None if told is None else {**told.to_json(), "stopped": told.stopped, "thought": told.thought[:MOST_TEXT]}
+            None
+            if told is None
+            else {**told.to_json(), "stopped": told.stopped, "noted": told.noted, "thought": told.thought[:MOST_TEXT]}
         )
         return {
             "question": self.question,
@@ -222,6 +224,8 @@ def _reply(value: object, question: str) -> Reply | None:
         stopped=row.get("stopped") is True,
         note=_or_none(row, "note"),
         thought=_text(row, "thought"),
+        notices=_texts(row, "notices"),
+        noted=_text(row, "noted")[:40],
     )
 
 

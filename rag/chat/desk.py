@@ -15,11 +15,11 @@ from typing import TypeAlias
 from rag import errors
 from rag.chat.background import Background
 from rag.chat.conversation import Trouble
-from rag.chat.markup import Say
+from rag.chat.markup import Say, fixing
 from rag.chat.markup import library as markup
 from rag.chat.markup.troubles import trouble_card
 from rag.library import Library
-from rag.types import Article, Progress, Receipt
+from rag.types import Article, Filter, Progress, Receipt
 
 ROWS = 20
 MOST_ROWS = 400
@@ -59,7 +59,7 @@ class Desk:
             try:
                 one = news.get(timeout=GAP)
             except queue.Empty:
-                yield markup.working(self.say, list(latest.values()), len(paths))
+                yield markup.working(self.say, [path.name for path in paths], list(latest.values()))
                 continue
             if isinstance(one, Progress):
                 latest[one.stage] = one
@@ -131,8 +131,52 @@ class Desk:
         except errors.UnknownName:
             return None
 
-    def preview(self, article: Article | None) -> str:
-        return markup.preview(self.say, article)
+    def preview(self, article: Article | None, editing: bool = False) -> str:
+        """As readers see it, or (`editing`) with fields to correct it by."""
+        if article is None:
+            return markup.preview(self.say, None)
+        corrections = self.library.corrections
+        fields = fixing.fields(self.say, article, corrections.follows(article.article_id)) if editing else None
+        corrected = len(corrections.listed(corrections.document_of(article.article_id)))
+        return markup.preview(self.say, article, fields, corrected)
+
+    def correct(self, told: Mapping[str, object]) -> tuple[str, Article | None]:
+        """What came of a correction, and the article that stands there now; None where nothing was changed."""
+        name, does = str(told.get("article"))[:200], told.get("does")
+        corrections, say = self.library.corrections, self.say
+        try:
+            if does == "edit":
+                fields = {k: str(told.get(k) or "")[:300] for k in ("title", "author", "date", "column")}
+                now = corrections.edit(name, **fields)
+            elif does == "merge":
+                now = corrections.merge(name)
+            elif does == "split":
+                start = str(told.get("start"))
+                now, _ = corrections.split(name, int(start) if start.isdecimal() and len(start) < 10 else 0)
+            else:
+                source = corrections.document_of(name)
+                corrections.undo(source)
+                now = self.article(name) or next(iter(self.library.articles(Filter(source=(source,)), limit=1)))
+        except errors.Error as error:
+            return trouble_card(say, Trouble.of(error), last=False), None
+        if self.background is not None:
+            self.background.wake()
+        return fixing.done(say, str(does)), now
+
+    # ---------------------------------------------------------------- whole
+
+    def overview(self) -> str:
+        return fixing.overview(self.say, self.library.holdings())
+
+    def checking(self) -> str:
+        return fixing.checking(self.say)
+
+    def check(self, repair: bool) -> str:
+        """Proves that the library is whole, or makes anew what is derived; as a card with what to press next."""
+        try:
+            return fixing.health(self.say, self.library.checkup(repair=repair))
+        except errors.Error as error:
+            return trouble_card(self.say, Trouble.of(error), last=False)
 
     def remove(self, article_id: object) -> str:
         """The receipt of the removal, or the card of what stood in its way."""

@@ -30,6 +30,7 @@ def parts(words: Say) -> dict[str, Any]:
                 placeholder=words("chat.lib.search_hint"),
             )
             stands["list"] = html(elem_id="list")
+            stands["overview"] = html(elem_id="overview")
         stands["preview"] = html(elem_id="preview")
     stands["rows"], stands["chosen"] = gr.State(ROWS), gr.State("")
     stands["clock"] = gr.Timer(3, active=False)
@@ -55,6 +56,7 @@ def wire(desk: Desk, shelf: dict[str, Any], bridge: Any, tab: Any) -> None:
             shelf["list"]: desk.shelf(title, ROWS, shown),
             chosen: shown,
             shelf["preview"]: desk.preview(article),
+            shelf["overview"]: desk.overview(),
             clock: gr.Timer(active=desk.behind()),
         }
 
@@ -82,12 +84,34 @@ def wire(desk: Desk, shelf: dict[str, Any], bridge: Any, tab: Any) -> None:
         outcome = desk.remove(detail(event).get("article"))
         return {shelf["outcome"]: outcome, **arrive(title, "")}
 
+    def correct(title: str, so_many: int, event: gr.EventData) -> dict[Any, Any]:
+        told = detail(event)
+        if told.get("does") in ("form", "shown"):
+            return {shelf["preview"]: desk.preview(desk.article(told.get("article")), told.get("does") == "form")}
+        outcome, article = desk.correct(told)
+        if article is None:
+            return {shelf["outcome"]: outcome}
+        shown = article.article_id
+        return {
+            shelf["outcome"]: outcome,
+            shelf["preview"]: desk.preview(article),
+            chosen: shown,
+            shelf["list"]: desk.shelf(title, so_many, shown),
+            clock: gr.Timer(active=desk.behind()),
+        }
+
+    def health(event: gr.EventData) -> Iterator[dict[Any, Any]]:
+        yield {shelf["outcome"]: desk.checking()}
+        yield {shelf["outcome"]: desk.check(detail(event).get("does") == "repair")}
+
     def tick() -> tuple[str, Any]:
         return desk.head(), gr.Timer(active=desk.behind())
 
-    everything = [shelf["head"], shelf["outcome"], shelf["list"], shelf["preview"], rows, chosen, clock]
+    everything = [*(shelf[n] for n in ("head", "outcome", "list", "preview", "overview")), rows, chosen, clock]
     bridge.given(add, search, everything, show_progress="hidden", api_visibility="private", concurrency_limit=1)
     bridge.remove(remove, search, everything, show_progress="hidden", api_visibility="private", concurrency_limit=1)
+    bridge.correct(correct, [search, rows], everything, **AT_HAND)
+    bridge.health(health, None, shelf["outcome"], show_progress="hidden", api_visibility="private", concurrency_limit=1)
     bridge.choose(choose, [search, rows], everything, trigger_mode="always_last", **AT_HAND)
     bridge.more(more, [search, rows, chosen], everything, **AT_HAND)
     search.change(found, [search, chosen], everything, trigger_mode="always_last", **AT_HAND)

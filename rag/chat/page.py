@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rag.chat import ask_tab, library_tab
+from rag.chat import ask_tab, help_tab, library_tab
 from rag.chat.background import Background
 from rag.chat.blocks import AT_ONCE, gr, html
 from rag.chat.desk import Desk
+from rag.chat.helping import Helping
 from rag.chat.markup import pages
 from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
@@ -20,7 +21,7 @@ from rag.words import catalogue, say
 # One component carries events from the page's script: send("ask", {…}) calls the handler bound to that name.
 BRIDGE = """
 window.ragSend = (name, detail) => trigger(name, detail || {});
-/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' */
+/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' 'correct' 'health' */
 """
 
 
@@ -82,12 +83,15 @@ def build(
                 if staff:
                     with gr.Tab(words("chat.tab_library"), id="library") as looking:
                         shelf = library_tab.parts(words)
+                    with gr.Tab(words("chat.desk.title"), id="help") as answering:
+                        help_desk = help_tab.parts()
             live = html(elem_id="live")
             bridge = gr.HTML("", elem_id="bridge", apply_default_css=False, js_on_load=BRIDGE)
         ask_tab.wire(page, asking, reader, Notebook(library), runs, chat, kept, live, bridge)
         if staff:
             desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
             library_tab.wire(desk, shelf, bridge, looking)
+            help_tab.wire(Helping(library, words, background), help_desk, answering)
     page.queue(default_concurrency_limit=AT_ONCE, max_size=200)
     return page
 

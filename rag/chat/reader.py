@@ -138,6 +138,7 @@ class Reader:
 
     def _finished(self, question: str, reply: Reply, only: Filter) -> Exchange:
         self.told(reply)
+        reply = self.library.desk.noted(reply, "page")
         references = {c.n: self._reference(c) for c in reply.citations}
         return Exchange(question, reply, None, only, self.articles(), references, best_of_articles(reply.hits))
 

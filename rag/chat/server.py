@@ -195,8 +195,8 @@ def head(language: str) -> str:
     return raw(
         el("title", say("chat.title", language)),
         icon,
-        el("link", rel="stylesheet", href=named("chat.css")),
-        el("script", src=named("chat.js")),
+        *(el("link", rel="stylesheet", href=named(f"{part}.css")) for part in ("chat", "desk")),
+        *(el("script", src=named(f"{part}.js")) for part in ("chat", "desk")),
     )
 
 

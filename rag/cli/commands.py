@@ -12,7 +12,7 @@ from rag import settings
 from rag.cli.batches import answer_lines, turns
 from rag.cli.evaluating import evaluating, measuring_speed
 from rag.cli.models import models
-from rag.cli.printing import complain, line, print_json, print_reply, progress_bar
+from rag.cli.printing import complain, line, print_figures, print_json, print_reply, progress_bar
 from rag.errors import EmptyLibrary, Usage
 from rag.types import Filter
 from rag.words import say
@@ -288,6 +288,26 @@ def mcp(engine: EngineOption = None, library: LibraryOption = None) -> None:
 
     with opened(library, engine=engine, create=True) as shelf:
         agents.serve(shelf)
+
+
+@app.command(help=say("cli.figures.help"))
+def figures(
+    since: FromOption = None,
+    until: ToOption = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help=say("cli.figures.csv"))] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    with opened(library) as shelf:
+        told = shelf.desk.figures(since or "", until or "")
+    if as_json:
+        print_json(told.to_json())
+    elif as_csv:
+        from rag.figures import as_csv as table
+
+        line(table(told).removeprefix("\ufeff").rstrip("\r\n").replace("\r\n", "\n"))
+    else:
+        print_figures(told)
 
 
 @app.command(help=say("cli.check.help"))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rag.desktypes import Figures
 from rag.types import Citation, Progress, Reply
 from rag.words import say
 
@@ -94,6 +95,8 @@ def print_reply(reply: Reply) -> None:
     line(reply.answer)
     if reply.note:
         line(say("cli.ask.note", note=reply.note))
+    for notice in reply.notices:
+        line(notice)
     if reply.citations:
         line()
         for citation in reply.citations:
@@ -107,3 +110,18 @@ def print_reply(reply: Reply) -> None:
         line(say("cli.ask.nearest"))
         for near in reply.nearest:
             line(f"  · 《{near.title or near.source}》 rag show {near.article_id}")
+
+
+def print_figures(told: Figures) -> None:
+    """The figures for people: the sums, then each list, most first."""
+    every = told.all
+    votes = every.helpful + every.unhelpful
+    line(say("figures.span", since=told.since or "—", until=told.until or "—"))
+    line(say("cli.figures.sums", n=every.questions, k=every.answered, votes=votes, up=every.helpful, s=told.seconds))
+    for part in ("weeks", "columns", "sources", "most_asked", "most_lacking"):
+        lines = getattr(told, part)
+        if lines:
+            line()
+            line(say(f"figures.part.{part}"))
+        for one in lines:
+            line(f"  {say('figures.count', n=one.questions, k=one.lacking)}  {one.name}")

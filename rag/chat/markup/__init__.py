@@ -145,4 +145,6 @@ def seconds(say: Say, reply: Reply) -> str:
 def engine_name(say: Say, name: str | None) -> str:
     if not name or name == "builtin":
         return say("chat.engine_builtin")
+    if name == "editor":
+        return say("chat.desk.engine")
     return say("chat.engine_model", name=of_engine(name)[:40])

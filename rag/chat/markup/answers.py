@@ -16,6 +16,7 @@ from rag.chat.markup import (
     el,
     engine_name,
     esc,
+    feedback,
     page_of,
     paper,
     paragraphs,
@@ -180,6 +181,7 @@ def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html
         el("p", reply.note, css="stopped") if reply.note else None,
         el("details", el("summary", say("chat.thought")), el("p", reply.thought)) if reply.thought else None,
         figures,
+        feedback.notices(reply),
         _legend(say, reply.citations),
         _actions(say, exchange, last),
         _why(say, number, exchange),
@@ -207,6 +209,7 @@ def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
         head,
         el("p", told) if told else None,
         el("ol", *rows, css="near") if rows else None,
+        feedback.hand_on(say, reply),
         _actions(say, exchange, last=False, refused=True),
         _why(say, number, exchange),
         _to_copy(say, exchange, reply),
@@ -251,6 +254,7 @@ def _actions(say: Say, exchange: Exchange, last: bool, refused: bool = False) ->
         "div",
         button("ghost do-copy", "copy", say("chat.copy")),
         again,
+        *([] if refused else feedback.thumbs(say, exchange.reply)),
         None if refused else button("ghost do-say", "say", say("chat.say")),
         why,
         css="acts",
@@ -259,7 +263,7 @@ def _actions(say: Say, exchange: Exchange, last: bool, refused: bool = False) ->
 
 def _to_copy(say: Say, exchange: Exchange, reply: Reply) -> Html:
     """What 复制 puts on the clipboard, a paragraph a line; not shown."""
-    lines = reply.answer.strip().splitlines()
+    lines = [*reply.answer.strip().splitlines(), *reply.notices]
     if reply.citations:
         lines += ["", say("chat.sources")]
         for c in reply.citations:

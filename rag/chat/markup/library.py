@@ -48,30 +48,45 @@ def drop_zone(say: Say) -> Html:
     )
 
 
-def working(say: Say, steps: Sequence[Progress], total: int) -> Html:
-    """What is being done with the files right now; `steps`: the latest of each stage."""
+def working(say: Say, names: Sequence[str], steps: Sequence[Progress]) -> Html:
+    """What is being done right now: each file that was given, then what is made of them all. `steps`: the latest of
+    each stage."""
+    of = {step.stage: step for step in steps}
+    at = of["reading"].done if "reading" in of else 0
     rows = []
+    for i, name in enumerate(names):
+        pages = of.get("recognising") if i == at else None
+        words = say("chat.lib.is_read" if i < at else "chat.lib.is_reading" if i == at else "chat.lib.is_waiting")
+        share = 100 if i < at else 0
+        if pages is not None and pages.total:
+            share = 100 * pages.done // pages.total
+            words = say("chat.lib.on_page", done=pages.done, total=pages.total)
+        rows.append(_progress(name, name, share, words, "now" if i == at else ""))
     for step in steps:
-        share = str(100 * step.done // step.total if step.total else 0)
-        name = say(f"chat.lib.stage_{step.stage}")
-        bar = el(
-            "span",
-            el("i", style=f"width:{share}%"),
-            css="pb",
-            role="progressbar",
-            aria_label=name,
-            aria_valuenow=share,
-            aria_valuemin="0",
-            aria_valuemax="100",
-        )
-        words = say("chat.lib.of", done=step.done, total=step.total) if step.total else ""
-        rows.append(el("li", el("span", dotted((name, step.name)), css="nm"), bar, el("span", words, css="s")))
+        if step.stage not in ("reading", "recognising"):
+            name = say(f"chat.lib.stage_{step.stage}")
+            words = say("chat.lib.of", done=step.done, total=step.total) if step.total else ""
+            rows.append(_progress(name, name, 100 * step.done // step.total if step.total else 0, words))
     return el(
         "section",
-        el("h2", say("chat.lib.working"), " ", el("small", say("chat.lib.files_given", n=total))),
+        el("h2", say("chat.lib.working"), " ", el("small", say("chat.lib.files_given", n=len(names)))),
         el("ul", *rows, css="fl"),
         css="card sec",
     )
+
+
+def _progress(name: str, label: str, share: int, words: str, css: str = "") -> Html:
+    bar = el(
+        "span",
+        el("i", style=f"width:{share}%"),
+        css="pb",
+        role="progressbar",
+        aria_label=label,
+        aria_valuenow=str(share),
+        aria_valuemin="0",
+        aria_valuemax="100",
+    )
+    return el("li", el("span", name, css="nm"), bar, el("span", words, css="s"), css=css)
 
 
 _STATUS = {"added": "", "replaced": "", "unchanged": "w", "refused": "b"}  # its sign: ✓ ! ✕
@@ -137,7 +152,8 @@ def _row(say: Say, a: Article, on: bool) -> Html:
     )
 
 
-def preview(say: Say, article: Article | None) -> Html:
+def preview(say: Say, article: Article | None, editing: Html | None = None, corrected: int = 0) -> Html:
+    """`editing`: the fields to correct it by, in place of how readers see it. `corrected`: how often its document was."""
     bar = el("div", el("h2", say("chat.lib.preview")), css="sbar")
     if article is None:
         return el("section", bar, el("p", say("chat.lib.preview_none"), css="note"), css="card pre")
@@ -149,13 +165,13 @@ def preview(say: Say, article: Article | None) -> Html:
         data_article=article.article_id,
         data_sure=say("chat.lib.remove_sure"),
     )
-    cutting, _ = clipping(say, article)
+    correct = button("do-correct", "pen", say("chat.fix.correct"), data_article=article.article_id, data_does="form")
+    cutting = editing or clipping(say, article)[0]
+    undo = None
+    if corrected:
+        undo = button("ghost do-correct", "redo", say("chat.fix.undo", n=corrected), data_does="undo",
+                      data_article=article.article_id)  # fmt: skip
     text = el("div", cutting, css="bd", tabindex="0", role="region", aria_label=say("chat.panel.text"))
-    return el(
-        "section",
-        bar,
-        text,
-        el("div", remove, el("span", article.source, css="muted sm"), css="ft"),
-        css="card pre",
-        aria_label=say("chat.lib.preview"),
-    )
+    source = el("span", article.source, css="muted sm")
+    foot = None if editing else el("div", correct, remove, undo, source, css="ft")
+    return el("section", bar, text, foot, css="card pre", aria_label=say("chat.lib.preview"))
