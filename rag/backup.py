@@ -139,6 +139,13 @@ def backup(engine: sa.Engine, folder: Path, file: Path) -> int:
         raise t.named(error, file) from error
 
 
+def identity(engine: sa.Engine) -> str:
+    """Random; another one after a restore."""
+    with engine.connect() as c:
+        own = c.execute(sa.select(t.settings.c.value).where(t.settings.c.name == "library")).scalar_one()
+    return str(json.loads(own))
+
+
 def restore(file: Path, folder: Path) -> None:
     """See `rag.store.restore`. The database is proved in a folder beside, then copied in by SQLite as one transaction:
     a kill leaves the old library, and readers see the old one until they see the new. One that can't be read any more

@@ -407,6 +407,7 @@ class Library:
     def checkup(self, *, repair: bool = False, progress: Watch | None = None) -> Checkup:
         """See `check`, for a library that is open."""
         return checkup(self._store, self._meaning, repair, progress or (lambda step: None))
+        pieces = self.desk.around(asked, only, pieces)
 
 
 # ---------------------------------------------------------------- without a library, or about one that will not open

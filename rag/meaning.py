@@ -52,6 +52,12 @@ class Meaning:
         if self._serving is not None:
             self._serving.index.close()
 
+    def forget(self) -> None:
+        """Another library stands in the folder: its indexes are opened anew."""
+        with self._turn:
+            self.close()
+            self._serving = None
+
     def serving(self) -> Serving:
         """The recipe's model, or in a library without one that of the settings; opened anew where another process
         changed it. OtherEmbedding: the recipe's is not on this machine. ModelUnusable: that of the settings."""

@@ -82,11 +82,11 @@ class Store:
         NotALibrary: a file, a folder of something else, or nothing where `create` is False. LibraryNewer,
         LibraryDamaged, NoPermission, DiskFull.
         """
+        from rag.backup import identity
+
         folder = Path(folder)
         engine, readonly = t.connect(folder, create=create, readonly=readonly)
-        with engine.connect() as c:
-            own = c.execute(sa.select(t.settings.c.value).where(t.settings.c.name == "library")).scalar_one()
-        store = cls(folder, engine, json.loads(own), readonly)
+        store = cls(folder, engine, identity(engine), readonly)
         store._know_reprints()
         return store
 
