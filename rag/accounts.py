@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,6 +19,9 @@ from rag import tables as t
 from rag.errors import NameTaken, PasswordTooShort, SignInRefused, UnknownName
 from rag.noting import Notes
 from rag.types import Account, Key, Role
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 LEAST_PASSWORD = 8  # characters, NIST SP 800-63B 5.1.1.1
 MOST_PASSWORD = 500
@@ -80,14 +84,13 @@ class Accounts(Notes):
 
     def sign_in(self, name: str, password: str) -> str:
         """A token for `SESSION` seconds. Takes as long for a name that is none. Errors: SignInRefused."""
-        from argon2 import PasswordHasher
         from argon2.exceptions import VerifyMismatchError
 
-        hasher = PasswordHasher()
+        hasher, of_nobody = _hasher()
         with self._looking() as c:
             row = c.execute(sa.select(t.accounts).where(t.accounts.c.name == " ".join(name.split()))).first()
         try:
-            hasher.verify(row.password if row else hasher.hash(""), password[:MOST_PASSWORD] or " ")
+            hasher.verify(row.password if row else of_nobody, password[:MOST_PASSWORD] or " ")
         except VerifyMismatchError:
             raise SignInRefused() from None
         if row is None:
@@ -145,12 +148,18 @@ def _account(row: Any) -> Account:
     return Account(row.id, row.name, row.role, row.made_at)
 
 
-def _hash(password: str) -> str:
+@cache
+def _hasher() -> tuple[PasswordHasher, str]:
+    """With the hash of a password that nobody has: made before it is asked for, so that no name takes longer."""
     from argon2 import PasswordHasher
 
+    return PasswordHasher(), PasswordHasher().hash(secrets.token_urlsafe())
+
+
+def _hash(password: str) -> str:
     if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
         raise PasswordTooShort(least=LEAST_PASSWORD, most=MOST_PASSWORD)
-    return PasswordHasher().hash(password)
+    return _hasher()[0].hash(password)
 
 
 def _digest(secret: str) -> str:

@@ -404,10 +404,21 @@ class Library:
         """The library as one file; returns its bytes."""
         return self._store.backup(Path(file))
 
+    def restore(self, file: str | PathLike[str]) -> LibraryState:
+        """What a backup holds takes the place of all that is here, while the library is open. Errors as `restore`."""
+        from rag.backup import identity
+        from rag.store import restore as put_back
+
+        put_back(Path(file), self.settings.library)
+        self._store.library_id = identity(self._store._engine)
+        self._meaning.forget()
+        self._store._know_reprints()
+        self._meaning.serving().index.catch_up()
+        return self.state()
+
     def checkup(self, *, repair: bool = False, progress: Watch | None = None) -> Checkup:
         """See `check`, for a library that is open."""
         return checkup(self._store, self._meaning, repair, progress or (lambda step: None))
-        pieces = self.desk.around(asked, only, pieces)
 
 
 # ---------------------------------------------------------------- without a library, or about one that will not open

@@ -20,7 +20,7 @@ def routes(library: Library, asking: Asking, uploads: Path | None, background: A
     """To be included before anything that is mounted at "/". `background`: embeds what was added, where there is one."""
     from fastapi import APIRouter
 
-    from rag.api import completions, desk, own, talks
+    from rag.api import completions, desk, own, talks, whole
     from rag.api.route import Route, nothing_here
 
     router = APIRouter(route_class=Route)
@@ -28,6 +28,7 @@ def routes(library: Library, asking: Asking, uploads: Path | None, background: A
     completions.add_to(router, completions.Completions(asking))
     talks.add_to(router, talks.Talks(library))
     desk.add_to(router, library)
+    whole.add_to(router, whole.Whole(library, uploads, background))
     for rest in ("/api/{rest:path}", "/v1/{rest:path}"):  # else the page would answer
         router.add_api_route(
             rest, nothing_here, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False

@@ -16,10 +16,13 @@ KEY = "rag.caller"  # under which the gate notes the caller in the request's sco
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`role` None: not known, may see nothing but the door. `name`: whose conversations they see."""
+    """`role` None: not known, may see nothing but the door. `name`: whose conversations they see. `person`: the name
+    that they signed in with. `counted`: by what their requests are counted; "": by their address."""
 
     name: str = ""
     role: Role | None = None
+    person: str = ""
+    counted: str = ""
 
 
 def of(scope: MutableMapping[str, Any]) -> Caller:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from rag.library import Library
 
 
-def serve(library: Library, *, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> None:
-    """Serves the chat until it is interrupted. Errors: PortTaken, NoPermission, BadSetting (no such host)."""
+def serve(library: Library, *, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, auth: bool = False) -> None:
+    """Serves the chat until it is interrupted. `auth`: to people with an account alone. Errors: PortTaken, NoPermission, BadSetting (no such host)."""
     from rag.chat.server import run
 
-    run(library, host, port)
+    run(library, host, port, auth=auth)
 
 
 def build(library: Library, *, language: str = "zh", staff: bool = True) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rag.chat import ask_tab, help_tab, library_tab
+from rag.chat import ask_tab, help_tab, library_tab, settings_tab
 from rag.chat.background import Background
 from rag.chat.blocks import AT_ONCE, gr, html
 from rag.chat.desk import Desk
 from rag.chat.helping import Helping
+from rag.chat.housekeeping import Housekeeping
 from rag.chat.markup import pages
 from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
@@ -85,6 +86,8 @@ def build(
                         shelf = library_tab.parts(words)
                     with gr.Tab(words("chat.desk.title"), id="help") as answering:
                         help_desk = help_tab.parts()
+                    with gr.Tab(words("chat.tab_settings"), id="settings") as settling:
+                        settled = settings_tab.parts(words)
             live = html(elem_id="live")
             bridge = gr.HTML("", elem_id="bridge", apply_default_css=False, js_on_load=BRIDGE)
         ask_tab.wire(page, asking, reader, Notebook(library), runs, chat, kept, live, bridge)
@@ -92,6 +95,7 @@ def build(
             desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
             library_tab.wire(desk, shelf, bridge, looking)
             help_tab.wire(Helping(library, words, background), help_desk, answering)
+            settings_tab.wire(Housekeeping(library, words), settled, settling)
     page.queue(default_concurrency_limit=AT_ONCE, max_size=200)
     return page
 

@@ -7,6 +7,7 @@ the routes that the page needs are open, and other routes can stand beside it.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import secrets
@@ -14,7 +15,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import sha256
@@ -33,12 +34,20 @@ from rag.words import say, speak
 if TYPE_CHECKING:
     from rag.api.caller import Caller
     from rag.api.metrics import Metrics
+    from rag.chat.door import Door
 
 ASSETS = Path(__file__).parent / "assets"
 MOST_BODY = 8_000_000  # bytes of any request but an upload: a browser sends its conversations along
 MOST_SENT = MEGABYTES * 1_000_000 + 1_000_000  # of an upload over the API: the files and the form around them
-UPLOADS = ("/gradio_api/upload", "/api/documents")
+MOST_BY_PATH = {
+    "/gradio_api/upload": MOST_SENT,
+    "/api/documents": MOST_SENT,
+    "/sign-in": 10_000,
+    "/api/restore": 50_000_000_000,
+}
+OURS_HERE, OF_THE_DOOR = ("chat.css", "desk.css", "chat.js", "desk.js"), ("door.css", "door.js")
 VISITOR = "rag_visitor"  # the cookie by which a server for others knows a browser again
+STATIC = ("/ui/", "/assets/")
 OURS = ("/api/", "/v1/", "/mcp", "/healthz", "/metrics")  # addresses for programs: they are refused in JSON
 
 Scope = MutableMapping[str, Any]
@@ -55,7 +64,7 @@ OPEN = re.compile(
 SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs)(/.*)?")
 
 
-def run(library: Library, host: str, port: int) -> None:
+def run(library: Library, host: str, port: int, *, auth: bool = False) -> None:
     """Serves until it is interrupted. Errors: PortTaken, NoPermission, BadSetting."""
     with (
         listen(host, port) as listening,
@@ -66,14 +75,17 @@ def run(library: Library, host: str, port: int) -> None:
         import uvicorn
 
         background = Background(library)
-        at_home = is_loopback(host)
-        served = application(library, background, Path(uploads), at_home=at_home)
+        served = application(library, background, Path(uploads), at_home=is_loopback(host), auth=auth)
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 named = f"[{host}]" if ":" in host else host
                 print(say("chat.serving", url=f"http://{named}:{port}"), file=sys.stderr, flush=True)
+                if auth and not library.accounts.listed():
+                    print(say("people.nobody"), file=sys.stderr, flush=True)
+                elif not auth and not is_loopback(host):
+                    print(say("people.open"), file=sys.stderr, flush=True)
                 background.start()  # only now: models are opened beside a page that is already there
 
         config = uvicorn.Config(
@@ -123,9 +135,15 @@ def is_loopback(host: str) -> bool:
 
 
 def application(
-    library: Library, background: Background | None = None, uploads: Path | None = None, *, at_home: bool = True
+    library: Library,
+    background: Background | None = None,
+    uploads: Path | None = None,
+    *,
+    at_home: bool = True,
+    auth: bool = False,
 ) -> App:
-    """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library."""
+    """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library, unless
+    `auth`: then people sign in, and who may what is a matter of their roles."""
     from fastapi import FastAPI
     from fastapi.responses import FileResponse, JSONResponse
     from fastapi.staticfiles import StaticFiles
@@ -136,13 +154,13 @@ def application(
     from rag.api.asking import Asking
     from rag.api.metrics import Metrics
     from rag.chat import page
+    from rag.chat.door import Door, pages_by_role
 
     language = library.settings.language
     speak(language)
     metrics = Metrics(library)
-    blocks = page.build(
-        library, language=language, staff=at_home, background=background, uploads=uploads, told=metrics.answered
-    )
+    build = partial(page.build, library, language=language, told=metrics.answered)
+    at_home = at_home and not auth
     asking = Asking(library, metrics)
     agents = mcp.Address(library, asking) if mcp.installed() else None
 
@@ -181,32 +199,51 @@ def application(
     app.include_router(api.routes(library, asking, uploads, background))
     if agents is not None:
         app.router.routes.append(Route("/mcp", agents))
-    page.mount(app, blocks, MEGABYTES)
-    return Gate(app, partial(head, language), language, at_home=at_home, metrics=metrics)
+    staffed = partial(build, background=background, uploads=uploads)
+    if not auth:
+        page.mount(app, staffed() if at_home else build(staff=False), MEGABYTES)
+        ours = partial(head, language, OURS_HERE if at_home else (*OURS_HERE, *OF_THE_DOOR))
+        return Gate(app, ours, language, at_home=at_home, metrics=metrics)
+    door = Door(library, head(language, ("chat.css", *OF_THE_DOOR)), language)
+    app.include_router(door.routes())
+    pages_by_role(app, {"editor": staffed(), "reader": build(staff=False)}, partial(page.mount, megabytes=MEGABYTES))
+    ours = partial(head, language, (*OURS_HERE, *OF_THE_DOOR))
+    return Gate(app, ours, language, at_home=False, metrics=metrics, door=door)
 
 
-def head(language: str) -> str:
-    """What stands in the page's head beside Gradio's: our name, icon, style and script, each from this server."""
+def head(language: str, files: Sequence[str] = OURS_HERE) -> str:
+    """What stands in the page's head beside Gradio's: our name, icon, styles and scripts, each from this server."""
 
     def named(file: str) -> str:
         return f"ui/{file}?{sha256((ASSETS / file).read_bytes()).hexdigest()[:12]}"
 
     icon = el("link", rel="icon", href=named("icon.svg"), type="image/svg+xml")
-    return raw(
-        el("title", say("chat.title", language)),
-        icon,
-        *(el("link", rel="stylesheet", href=named(f"{part}.css")) for part in ("chat", "desk")),
-        *(el("script", src=named(f"{part}.js")) for part in ("chat", "desk")),
-    )
+    ours = [
+        el("link", rel="stylesheet", href=named(file)) if file.endswith(".css") else el("script", src=named(file))
+        for file in files
+    ]
+    return raw(el("title", say("chat.title", language)), icon, *ours)
 
 
 class Gate:
     """Around the application: which requests come in, which headers go out, and our head in Gradio's page."""
 
     def __init__(
-        self, app: App, head: Callable[[], str], language: str, *, at_home: bool, metrics: Metrics | None = None
+        self,
+        app: App,
+        head: Callable[[], str],
+        language: str,
+        *,
+        at_home: bool,
+        metrics: Metrics | None = None,
+        door: Door | None = None,
     ) -> None:
-        self.app, self.language, self.at_home, self.metrics = app, language, at_home, metrics
+        """`at_home`: whoever comes is the owner of this machine. Else people sign in at the `door`; without one
+        all are readers."""
+        from rag.chat.door import Limits
+
+        self.app, self.language, self.at_home, self.metrics, self.door = app, language, at_home, metrics, door
+        self.limits = None if at_home else Limits()
         self.head = head()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -222,16 +259,23 @@ class Gate:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         if first_page:  # unpacked, since it is changed on its way
             scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]}
-        scope[caller.KEY] = self._caller(headers)
-        if not self.at_home and first_page and not _visitor(headers):
+        if not self.at_home and not self.door and first_page and not _visitor(headers):
             answer.cookie = f"{VISITOR}={secrets.token_urlsafe(24)}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+        status = 0
         try:
-            status = self._refused(method, path, headers)
-            if status:
-                await self._refuse(status, scope, send)
+            try:
+                who = await self.door.caller(headers) if self.door else self._caller(headers)
+                status = self._refused(method, path, headers, who)
+                error = self._kept_out(method, path, who, scope) if not status else None
+            except errors.Error as unreadable:
+                error = unreadable
+            if status or error:
+                status = await self._refuse(status, error, scope, send)
                 return
-            most = MOST_SENT if path in UPLOADS else MOST_BODY
-            await self.app(scope, Counted(receive, most), answer)
+            scope[caller.KEY] = answer.who = who
+            await self.app(scope, Counted(receive, MOST_BY_PATH.get(path, MOST_BODY)), answer)
+        except Exception as error:  # it is answered with 500; in a line, lest made-up requests fill the terminal
+            logging.getLogger("rag.chat").warning("%s %.200r: %s", method, path, type(error).__name__)
         finally:
             if self.metrics is not None:
                 route = getattr(scope.get("route"), "path", "") if path.startswith(OURS) else "page"
@@ -247,7 +291,7 @@ class Gate:
         known = _visitor(headers) or secrets.token_urlsafe(24)
         return caller.Caller(f"visitor:{sha256(known.encode()).hexdigest()}", "reader")
 
-    def _refused(self, method: str, path: str, headers: dict[str, str]) -> int:
+    def _refused(self, method: str, path: str, headers: dict[str, str], who: Caller) -> int:
         """The status for a request that is not let in, 0 for one that is."""
         if SHUT.fullmatch(path) and not OPEN.fullmatch(path):
             return 404
@@ -258,30 +302,51 @@ class Gate:
         if method not in ("GET", "HEAD") and origin and origin.split("://")[-1] != host:
             return 403  # a page elsewhere that sends something here
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > (MOST_SENT if path in UPLOADS else MOST_BODY):
+        if length.isdecimal() and int(length) > MOST_BY_PATH.get(path, MOST_BODY):
             return 413
-        if path == "/gradio_api/upload" and not self.at_home:
+        if path == "/gradio_api/upload" and who.role == "reader":
             return 404
         return 0
 
-    async def _refuse(self, status: int, scope: Scope, send: Send) -> None:
-        if scope["path"].startswith(OURS):
-            from rag.api.route import refusal
+    def _kept_out(self, method: str, path: str, who: Caller, scope: Scope) -> errors.Error | None:
+        """Who has to sign in first, or to wait."""
+        from rag.chat.door import OPEN_TO_ALL, counted
 
+        if self.limits is not None and not path.startswith(STATIC):
+            wait = self.limits.wait(method, path, counted(who, scope))
+            if wait:
+                return errors.TooMany(seconds=wait)
+        if who.role is None and not OPEN_TO_ALL.fullmatch(path):
+            return errors.SignInNeeded()
+        return None
+
+    async def _refuse(self, status: int, error: errors.Error | None, scope: Scope, send: Send) -> int:
+        from starlette.responses import RedirectResponse, Response
+
+        from rag.api.route import refusal, status_of
+
+        path = scope["path"]
+        if error is None and path.startswith(OURS):
             error = errors.TooLarge(megabytes=MEGABYTES) if status == 413 else errors.NotAllowed()
-            body = refusal(error, scope["path"], status).body
-            plain = (b"content-type", b"application/json")
-        else:
-            body, plain = b"", (b"content-type", b"text/plain; charset=utf-8")
-        await send({"type": "http.response.start", "status": status, "headers": [plain, *SAFE]})
-        await send({"type": "http.response.body", "body": body})
+        status = status or (status_of(error) if error else 500)
+        answer: Response = refusal(error, path, status) if error else Response(status_code=status)
+        if status == 401 and path == "/" and scope["method"] == "GET":
+            asked = scope["query_string"].decode("latin-1")
+            answer = RedirectResponse(f"sign-in?{asked}" if asked else "sign-in", 303)
+        headers = [*answer.raw_headers, *SAFE, (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        return answer.status_code
 
-    def page(self, body: bytes, nonce: str) -> bytes:
+    def page(self, body: bytes, nonce: str, who: Caller | None = None) -> bytes:
         """Gradio's page with our head, our language, and the mark by which the browser knows the page's own scripts."""
+        from rag.chat.markup.door import person_mark
+
+        mark = "" if self.at_home or who is None else person_mark(say, who.person)
         text = body.decode("utf-8")
         text = re.sub(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/>', "", text)
         spoken = "zh-CN" if self.language == "zh" else self.language
-        text = text.replace('lang="en"', f'lang="{spoken}"', 1).replace("</head>", f"{self.head}</head>", 1)
+        text = text.replace('lang="en"', f'lang="{spoken}"', 1).replace("</head>", f"{mark}{self.head}</head>", 1)
         return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', text).encode("utf-8")
 
 
@@ -345,6 +410,7 @@ class Answer:
         self.body = b""
         self.status = 0
         self.cookie = ""
+        self.who: Caller | None = None
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -355,13 +421,14 @@ class Answer:
             headers += [*SAFE, (b"content-security-policy", policy(self.nonce))]
             headers += [FOR_EVER] if named_by_content else []
             headers += [(b"set-cookie", self.cookie.encode())] if self.cookie else []
+            headers += [(b"cache-control", b"no-store")] if self.first_page and self.gate.door else []
             self.start, self.status = {**message, "headers": headers}, message["status"]
             if not self.first_page:
                 await self.send(self.start)
         elif message["type"] == "http.response.body" and self.first_page and self.start is not None:
             self.body += message.get("body", b"")
             if not message.get("more_body"):
-                body = self.gate.page(self.body, self.nonce)
+                body = self.gate.page(self.body, self.nonce, self.who)
                 length = (b"content-length", str(len(body)).encode())
                 await self.send({**self.start, "headers": [*self.start["headers"], length]})
                 await self.send({"type": "http.response.body", "body": body})

@@ -12,6 +12,7 @@ from rag import settings
 from rag.cli.batches import answer_lines, turns
 from rag.cli.evaluating import evaluating, measuring_speed
 from rag.cli.models import models
+from rag.cli.people import people
 from rag.cli.printing import complain, line, print_figures, print_json, print_reply, progress_bar
 from rag.errors import EmptyLibrary, Usage
 from rag.types import Filter
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(evaluating, name="eval")
 app.add_typer(measuring_speed, name="bench")
 app.add_typer(models, name="models")
+app.add_typer(people, name="people")
 
 
 def version(wanted: bool) -> None:
@@ -269,6 +271,7 @@ def read(
 def serve(
     host: Annotated[str, typer.Option(help=say("cli.serve.host"))] = settings.DEFAULT_HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help=say("cli.serve.port"))] = settings.DEFAULT_PORT,
+    auth: Annotated[bool, typer.Option("--auth", help=say("cli.serve.auth"))] = False,
     sample: Annotated[bool, typer.Option("--sample", help=say("cli.serve.sample"))] = False,
     engine: EngineOption = None,
     library: LibraryOption = None,
@@ -279,7 +282,7 @@ def serve(
         if sample and not shelf.state().articles:
             with progress_bar() as progress:
                 shelf.add([settings.samples() / "articles"], progress=progress, embed=False)  # the page does it
-        chat.serve(shelf, host=host, port=port)
+        chat.serve(shelf, host=host, port=port, auth=auth)
 
 
 @app.command(help=say("cli.mcp.help"))

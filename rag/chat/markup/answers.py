@@ -280,7 +280,7 @@ def _why(say: Say, number: int, exchange: Exchange) -> Html | None:
     if not exchange.found:
         return None
     rows = [
-        el("li", _hit(say, link(number, LOOKED_AT + i), i, hit), _bars(say, hit, exchange.found))
+        el("li", _hit(say, link(number, LOOKED_AT + i), i, hit), bars(say, hit, exchange.found))
         for i, hit in enumerate(exchange.found, 1)
     ]
     told = say("chat.why_told", n=f"{exchange.searched:,}", k=len(exchange.found))
@@ -290,10 +290,10 @@ def _why(say: Say, number: int, exchange: Exchange) -> Html | None:
 def _hit(say: Say, target: str, place: int, hit: Hit) -> Html:
     title = el("button", f"{place} {hit.title or hit.text[:20]}", css=f"title to {target}", type="button")
     by_meaning = None if hit.why.matched else el("span", say("chat.no_word_matched"), css="tag line")
-    return el("div", title, el("p", "…", _matched(hit), "… ", by_meaning))
+    return el("div", title, el("p", "…", matched(hit), "… ", by_meaning))
 
 
-def _bars(say: Say, hit: Hit, among: Sequence[Hit]) -> Html:
+def bars(say: Say, hit: Hit, among: Sequence[Hit]) -> Html:
     """Words are shown as a share of the best among those shown, because their score has no upper end."""
     best = max((h.why.lexical or 0.0 for h in among), default=0.0)
     scores = (
@@ -312,7 +312,7 @@ def _bars(say: Say, hit: Hit, among: Sequence[Hit]) -> Html:
     return el("div", *parts, css="sc")
 
 
-def _matched(hit: Hit, width: int = 72) -> Html:
+def matched(hit: Hit, width: int = 72) -> Html:
     """The stretch of the passage around its first matched word, the matched words marked."""
     words = sorted((w for w in hit.why.matched if w), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, words)) if words else r"(?!)")
