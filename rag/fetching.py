@@ -84,12 +84,12 @@ def article(r: Any) -> Article:
     )
 
 
-def story_with(c: sa.Connection, part_id: str) -> Any:
-    """The row of the article that this id's story, which went on elsewhere, is a part of now; None: no such id."""
-    h = t.halves.c
-    return c.execute(
-        sa.select(t.articles).join(t.halves, h.article == t.articles.c.id).where(h.article_id == part_id)
-    ).first()
+def called(c: sa.Connection, article_id: str) -> Any:
+    """The row of the article of this id, or of the story that what was one by this id is a part of now; or None."""
+    a, h = t.articles.c, t.halves.c
+    own = c.execute(sa.select(t.articles).where(a.article_id == article_id)).first()
+    parts = sa.select(t.articles).join(t.halves, h.article == a.id).where(h.article_id == article_id)
+    return own or c.execute(parts).first()
 
 
 def kept(r: Any) -> Kept:

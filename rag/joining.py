@@ -85,6 +85,14 @@ def settle(c: sa.Connection, days: Iterable[str], change: int, left: Iterable[in
     return went
 
 
+def carried(c: sa.Connection, number: int) -> int:
+    """How many stories of other documents, or begun earlier in this one, go on in the document."""
+    h, a = t.halves.c, t.articles.c
+    first = sa.or_(h.document != a.document, h.position != a.position)
+    parts = sa.select(sa.func.count()).join_from(t.halves, t.articles, h.article == a.id)
+    return int(c.execute(parts.where(h.document == number, first)).scalar_one())
+
+
 def _belong(c: sa.Connection, rows: Sequence[Any], article: int) -> None:
     h = t.halves.c
     for row in rows:

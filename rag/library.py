@@ -192,7 +192,8 @@ class Library:
         except FileRefused as refusal:
             return self._put(refusal, source)
         known = put.articles if same else put.reprints
-        return receipt(document, put.status, started, put.articles, put.passages, known)
+        told = (*document.losses, say("library.carried", count=put.carried)) if put.carried else document.losses
+        return receipt(document, put.status, started, put.articles, put.passages, known, "；".join(told))
 
     def _enter(self, document: Document) -> None:
         """A document that no file stands behind, found by its words when this returns. Errors: FileRefused."""

@@ -16,7 +16,7 @@ from rag.types import Article, Passage, Section
 
 # Measured by embeddings/train_ranker.py's study, see embeddings/ranker/README.md.
 SIZE = 160  # characters a passage aims at, at most
-VERSION = "2"  # of the rules below: a library cut by others is cut anew when its files are added again
+VERSION = "3"  # of the rules that cut articles and passages: made by others, they are made anew when files come again
 LONGEST = 320  # a single sentence past this is cut at its commas, or at a space, or anywhere
 LONGEST_NAME = 60  # of a title or heading; some pages give a whole paragraph, which would drown the passage under it
 _PAUSE = re.compile(r"[，,、：:]|\s(?=\S)")

@@ -82,6 +82,7 @@ def put(
         range(writer.first, _last(c, "passage") + 1),
         tuple(removed),
         reprints.earlier(c, number),
+        joining.carried(c, number),
     )
 
 

@@ -42,6 +42,7 @@ class Put:
     new: range = range(0)  # ids of the passages that came with it, in order
     removed: tuple[int, ...] = ()  # ids of the passages that went
     reprints: int = 0  # articles in the document now that are reprints of others which came before them
+    carried: int = 0  # stories that only go on in the document: they are counted where they begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +235,7 @@ class Store:
 
     def article(self, article_id: str) -> Article | None:
         with self._engine.connect() as c:
-            mine = c.execute(sa.select(t.articles).where(t.articles.c.article_id == article_id)).first()
-            row = mine or fetching.story_with(c, article_id)
+            row = fetching.called(c, article_id)
             return fetching.article(row) if row else None
 
     def articles(

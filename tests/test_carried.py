@@ -182,7 +182,10 @@ def held(library: Library) -> dict[str, tuple[str, str | None, str | None]]:
 def test_two_files_of_one_issue_hold_one_story(library: Library, tmp_path: Path, order: str) -> None:
     files = [write(tmp_path, "一版.txt", FIRST), write(tmp_path, "三版.txt", THIRD)]
     for some in [files] if order == "together" else [[f] for f in files[:: 1 if order == "first" else -1]]:
-        assert {r.status for r in library.add(some)} == {"added"}
+        receipts = library.add(some)
+        assert {r.status for r in receipts} == {"added"}
+        if receipts[-1].file == "三版.txt" and order != "last":
+            assert (receipts[-1].articles, receipts[-1].reason) == (1, "有 1 篇接着别的版，已并入那一篇。")
     canal = next(a for a in library.articles() if a.title == "一条老渠的百年")
     assert LINK in canal.text
     assert (canal.author, canal.page, canal.source) == ("本报记者 简宁", "1", "一版.txt")
