@@ -20,6 +20,16 @@ class Paper:
 
     def __init__(self) -> None:
         self.ink: list[str] = []
+        self.sheet = f"/MediaBox [0 0 {WIDE} {TALL}]"
+
+    def turned(self, degrees: int, rotate: int) -> Paper:
+        """The same, drawn turned against the clock; `rotate`: by which the file says to show it turned with the clock."""
+        matrix = {90: f"0 1 -1 0 {TALL} 0", 180: f"-1 0 0 -1 {WIDE} {TALL}", 270: f"0 -1 1 0 0 {WIDE}"}[degrees]
+        paper = Paper()
+        paper.ink = [f"q {matrix} cm", *self.ink, "Q"]
+        wide, tall = (WIDE, TALL) if degrees == 180 else (TALL, WIDE)
+        paper.sheet = f"/MediaBox [0 0 {wide} {tall}] /Rotate {rotate}"
+        return paper
 
     def text(self, x: float, y: float, words: str, size: float = 10, bold: bool = False, grey: float = 0) -> None:
         code = words.encode("utf-16-be").hex()
@@ -70,7 +80,7 @@ def pdf(*papers: Paper) -> bytes:
     for n, paper in enumerate(papers):
         stream = "\n".join(paper.ink)
         objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDE} {TALL}] /Contents {8 + 2 * n} 0 R "
+            f"<< /Type /Page /Parent 2 0 R {paper.sheet} /Contents {8 + 2 * n} 0 R "
             "/Resources << /Font << /S 3 0 R /B 4 0 R >> >> >>"
         )
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
@@ -207,6 +217,39 @@ def test_a_report_of_several_pages_is_one_article_without_its_margins(tmp_path: 
     assert article.title == "防汛手册"
 
 
+@pytest.mark.parametrize(("degrees", "rotate"), [(90, 90), (90, 0), (180, 180), (180, 0), (270, 270), (270, 90)])
+def test_a_page_is_read_as_its_letters_stand(tmp_path: Path, degrees: int, rotate: int) -> None:
+    upright = articles(tmp_path, front_page())
+    assert articles(tmp_path, front_page().turned(degrees, rotate)) == upright
+
+
+def test_a_watermark_across_the_page_breaks_no_line(tmp_path: Path) -> None:
+    stamped = front_page()
+    code = "内部资料严禁外传".encode("utf-16-be").hex()
+    stamped.ink.append(f"BT 0.9 g /B 50 Tf .7 .7 -.7 .7 120 300 Tm <{code}> Tj ET")
+    assert articles(tmp_path, stamped) == articles(tmp_path, front_page())
+
+
+def test_columns_that_are_written_downwards_are_read_from_right_to_left(tmp_path: Path) -> None:
+    paper, said = Paper(), "".join(FLOOD[1:]).replace("（本报记者　宋一鸣）", "") * 2
+    for n, character in enumerate(said):
+        paper.text(540 - 18 * (n // 40), 60 + 16 * (n % 40), character, 12)
+    [article] = articles(tmp_path, paper)
+    assert "".join(article.text.split()) == said
+
+
+def test_chapters_that_begin_a_page_each_keep_their_headings(tmp_path: Path) -> None:
+    papers = []
+    for n in range(1, 6):
+        paper = Paper()
+        paper.text(40, 40, "松山市防汛手册", 9)
+        paper.text(40, 80, f"第{n}章 查堤", 18)
+        paper.columns(40, 120, 510, 1, (f"先看水位，再看渗点，第{n}组不要落单。",), 30)
+        papers.append(paper)
+    said = [b.text for b in opened(tmp_path, *papers).blocks if b.kind == "heading"]
+    assert said == [f"第{n}章 查堤" for n in range(1, 6)]
+
+
 def test_pages_without_text_are_named(tmp_path: Path) -> None:
     document = opened(tmp_path, front_page(), Paper(), Paper())
     assert document.pages == 3
@@ -232,7 +275,7 @@ def test_a_scan_is_refused_with_what_to_do(tmp_path: Path) -> None:
 def test_thousands_of_empty_pages_are_refused_in_seconds(tmp_path: Path) -> None:
     import time
 
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(FileRefused):
         opened(tmp_path, *[Paper() for _ in range(10_000)])
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

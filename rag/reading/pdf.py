@@ -7,6 +7,7 @@ A page whose text layer is missing or rubbish is recognised from what it shows; 
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from rag.words import say
 MAX_PAGES = 3000
 MAX_CHARACTERS = 20_000_000  # of all pages: a shelf of books
 MAX_SHAPES = 20_000  # of one page: a map has more, and no columns
+_LOOKED_AT = 400  # letters of a page by which it is known how they stand
+_SLANT = 12  # degrees: leaning further, a letter belongs to a watermark; a page that was laid askew is not
 _GAP = (
     1.2  # of the type's size: wider gaps part two pieces of a line (columns stand 1.5 apart, justified characters .4)
 )
@@ -176,22 +179,60 @@ def _rubbish(text: str) -> bool:
 def _sheet(pdf: Any, number: int) -> Sheet:
     page = pdf[number - 1]
     try:
-        width, height = page.get_size()
-        turn = _turner(page)
+        text = page.get_textpage()
+        turned, columns = _stand(page, text)
+        left, bottom, right, top = page.get_cropbox() or page.get_mediabox()
+        width, height = (top - bottom, right - left) if columns or turned % 180 else (right - left, top - bottom)
+        turn = _turner(page, turned, columns)
         horizontal, vertical, frames, strips, pictures = _shapes(page, turn)
-        lines = list(_lines(page, turn, vertical))
+        lines = list(_lines(text, turn, vertical, turned))
+        text.close()
     finally:
         page.close()
     return Sheet(number, width, height, _merged(lines, vertical), horizontal, vertical, frames, strips, pictures)
 
 
-def _turner(page: Any) -> Any:
-    """From the page's own coordinates (up from the lower left) to ours (down from the upper left), rotation undone."""
-    left, bottom, right, top = page.get_cropbox() if page.get_cropbox() else page.get_mediabox()
-    rotation = page.get_rotation()
+def _stand(page: Any, text: Any) -> tuple[int, bool]:
+    """How most letters stand on the page: turned by 0, 90, 180 or 270 degrees, and whether they are set in columns
+    from right to left. What the page says of its own rotation holds where it has no letters."""
+    import pypdfium2.raw as raw
+
+    count = text.count_chars()
+    turns = Counter[int]()
+    below = beside = 0
+    box, after = raw.FS_RECTF(), raw.FS_RECTF()
+    for i in range(0, count - 1, max(1, count // _LOOKED_AT)):
+        if chr(raw.FPDFText_GetUnicode(text, i)).isspace() or chr(raw.FPDFText_GetUnicode(text, i + 1)).isspace():
+            continue
+        turns[round(_angle(text, i) / 90) % 4 * 90] += 1
+        raw.FPDFText_GetLooseCharBox(text, i, box)
+        raw.FPDFText_GetLooseCharBox(text, i + 1, after)
+        size = box.top - box.bottom
+        across, down = after.left - box.left, box.top - after.top
+        beside += abs(down) < 0.3 * size and 0 < across < 2 * size
+        below += abs(across) < 0.3 * size and 0.5 * size < down < 2.5 * size
+    turned = turns.most_common(1)[0][0] if turns else int(page.get_rotation())
+    return turned, not turned and below >= 40 and below > 4 * beside
+
+
+def _angle(text: Any, i: int) -> float:
+    """Degrees against the clock by which a letter is turned."""
+    import pypdfium2.raw as raw
+
+    matrix = raw.FS_MATRIX()
+    raw.FPDFText_GetMatrix(text, i, matrix)
+    return math.degrees(math.atan2(matrix.b, matrix.a))
+
+
+def _turner(page: Any, rotation: int, columns: bool) -> Any:
+    """From the page's own coordinates (up from the lower left) to ours (down from the upper left), rotation undone;
+    columns that are read from right to left become lines."""
+    left, bottom, right, top = page.get_cropbox() or page.get_mediabox()
 
     def turn(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
-        if rotation == 90:
+        if columns:
+            box = (top - y1, right - x1, top - y0, right - x0)
+        elif rotation == 90:
             box = (y0 - bottom, x0 - left, y1 - bottom, x1 - left)
         elif rotation == 180:
             box = (right - x1, y0 - bottom, right - x0, y1 - bottom)
@@ -204,11 +245,11 @@ def _turner(page: Any) -> Any:
     return turn
 
 
-def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
-    """Pieces of lines in the order of the file: characters that follow each other closely in one size and colour."""
+def _lines(text: Any, turn: Any, vertical: list[Box], turned: int) -> Iterator[Line]:
+    """Pieces of lines in the order of the file: characters that follow each other closely in one size and colour.
+    Slanting ones are stamped over the page."""
     import pypdfium2.raw as raw
 
-    text = page.get_textpage()
     box, matrix = raw.FS_RECTF(), raw.FS_MATRIX()
     colour = [ctypes.c_uint() for _ in range(4)]
     name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
@@ -237,6 +278,8 @@ def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
             continue
         raw.FPDFText_GetLooseCharBox(text, i, box)
         raw.FPDFText_GetMatrix(text, i, matrix)
+        if _SLANT < (math.degrees(math.atan2(matrix.b, matrix.a)) - turned) % 90 < 90 - _SLANT:
+            continue
         x0, y0, x1, y1 = turn(box.left, box.bottom, box.right, box.top)
         size = raw.FPDFText_GetFontSize(text, i) * ((matrix.b**2 + matrix.d**2) ** 0.5 or 1.0)
         if size <= 0 or x1 <= x0 - 1:
@@ -267,7 +310,6 @@ def _lines(page: Any, turn: Any, vertical: list[Box]) -> Iterator[Line]:
         piece.append((character, x0, y0, x1, y1))
         space = False
     yield from finished()
-    text.close()
 
 
 def _parted(last: tuple[str, float, float, float, float], character: str, x0: float, size: float) -> bool:

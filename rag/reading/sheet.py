@@ -132,9 +132,16 @@ def without_margins(sheets: list[Sheet]) -> list[Sheet]:
         for key, count in seen.items()
         if count >= max(3, 0.5 * len(sheets)) and (len(key[0]) <= 12 or count >= 0.8 * len(sheets))
     }
+    size = usual((n.size, len(n.text)) for sheet in sheets for n in sheet.lines)
     kept = []
     for sheet, edge in zip(sheets, edges, strict=True):
-        gone = {id(n) for n, key in edge if key in repeated and not re.search(r"0月0日", key[0])}
+        gone = {
+            id(n)
+            for n, key in edge
+            if key in repeated
+            and not re.search(r"0月0日", key[0])
+            and not ("0" in key[0].strip("0") and n.size >= HEADLINE * size)  # 第3章 on a page of its own
+        }
         kept.append(replace(sheet, lines=[n for n in sheet.lines if id(n) not in gone]))
     return kept
 
