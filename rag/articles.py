@@ -19,6 +19,7 @@ from rag.roles import is_page
 from rag.text import fold
 from rag.types import Article, Block, Document, Half
 
+_BOOK = 40_000  # characters: a text that is longer is taken apart by its chapters
 _LEAST_CAPTION = 8  # characters: shorter ones (会场) say nothing without their picture
 
 
@@ -141,6 +142,7 @@ def _plain(document: Document) -> list[_Draft]:
         blocks
         and (blocks[0].kind == "heading" or (title is None and _stands_like_a_title(blocks)))
         and (title is None or fold(title) == fold(blocks[0].text))
+        and not _first_of_several(blocks)
     ):
         title = blocks.pop(0).text
     if not blocks:  # a file of one line
@@ -163,6 +165,8 @@ def _whole(title: str, blocks: Sequence[Block], document: Document) -> _Draft:
             author, date = author or " ".join(people) or None, date or next(iter(days), None)
             if len(people) + len(days) < len(said) or (people and " ".join(people) != author):
                 break  # where it came from, or another name, stays readable
+        elif date is None and (day := iso_day(kept[0].text)) and _DAY.fullmatch(fold(kept[0].text).strip()):
+            date = day
         else:
             break
         kept.pop(0)
@@ -183,17 +187,33 @@ def _whole(title: str, blocks: Sequence[Block], document: Document) -> _Draft:
     return _Draft(title, parts, author, date, column=document.column, levels=levels)
 
 
+_NUMBERED = re.compile(r"(?:第[一二三四五六七八九十\d]+[章节编部篇]|[一二三四五六七八九十]{1,3}、|\d{1,2}[.、](?!\d))")
+_DAY = re.compile(
+    r"[(\[]?\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?(?:\s*(?:星期|周).)?(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?[)\]]?"
+)
 _SAID = re.compile(
     r"(作者|记者|撰文|来源|出处|(?:发布|发表|更新)?(?:时间|日期))\s*[:：]\s*([^\s:：|｜]+(?:\s\d{1,2}:\d{2}(?::\d{2})?)?)"
 )
 
 
 def _is_collection(blocks: Sequence[Block], tops: Sequence[int]) -> bool:
-    """Three and more texts of some length under headings of the first rank, as in a reader or a year's pieces."""
-    if len(tops) < 3:
+    """Three and more texts of some length under headings of the first rank, as in a reader or a year's pieces. Where
+    these are counted (第一章, 二、), they are parts of one text, unless it is a book."""
+    counted = sum(bool(_NUMBERED.match(fold(blocks[n].text))) for n in tops)
+    if len(tops) < 3 or (2 * counted > len(tops) and sum(len(b.text) for b in blocks) < _BOOK):
         return False
     lengths = [sum(len(b.text) for b in blocks[a + 1 : b]) for a, b in zip(tops, [*tops[1:], len(blocks)], strict=True)]
     return sum(length >= 200 for length in lengths) >= 0.8 * len(tops)
+
+
+def _first_of_several(blocks: Sequence[Block]) -> bool:
+    """A heading with a number, under which others of its rank go on counting, heads a part and not the whole."""
+    first = blocks[0]
+    return (
+        first.kind == "heading"
+        and bool(_NUMBERED.match(fold(first.text)))
+        and any(b.kind == "heading" and b.level == first.level and _NUMBERED.match(fold(b.text)) for b in blocks[1:])
+    )
 
 
 def _stands_like_a_title(blocks: Sequence[Block]) -> bool:

@@ -75,11 +75,11 @@ def settle(c: sa.Connection, days: Iterable[str], change: int, left: Iterable[in
         _belong(c, [rows[i] for i in chain], kept.id)
     touched = {row.document for some in chunks(sorted(stale)) for row in _documents(c, some)}
     went = delete_articles(c, sorted(stale), change)
-    for chain, story in fresh:
+    for chain, cut in fresh:
         first = rows[chain[0]]
         source = c.execute(sa.select(t.documents.c.source).where(t.documents.c.id == first.document)).scalar_one()
         writer = Writer(c, source, first.document, change)
-        _belong(c, [rows[i] for i in chain], writer.insert([story])[0])
+        _belong(c, [rows[i] for i in chain], writer.insert([cut])[0])
         writer.finish()
     recount(c, sorted({*touched, *(r.document for r in rows)}))
     return went

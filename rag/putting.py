@@ -203,7 +203,7 @@ class Writer:
         reprints.note(self.c, [(n, a.text) for n, (a, *_) in enumerate(fresh, self.next_article - len(fresh))])
         if spans:
             self.c.execute(sa.insert(t.passages), spans)
-        return [row["id"] for row in rows]
+        return list(range(self.next_article - len(fresh), self.next_article))
 
     def _free_ids(self, wanted: Sequence[str]) -> list[str]:
         """The ids wanted, those that are another article's already with -2, -3…"""

@@ -153,6 +153,22 @@ def test_every_sheet_is_read_and_one_without_a_header_is_named(tmp_path: Path) -
     assert ["草稿" in loss for loss in document.losses] == [True]
 
 
+def test_a_cell_over_several_rows_stands_in_each_and_hidden_sheets_are_named(tmp_path: Path) -> None:
+    whole = book(
+        ("产量", [["县", "作物", "吨"], ["青岭", "稻", 560], [None, "麦", 310], ["云溪", None, 5]]),
+        ("底稿", [["县", "吨"], ["青岭", 1]]),
+    )
+    whole["产量"].merge_cells("A2:A3")
+    whole["底稿"].sheet_state = "hidden"
+    document = opened(tmp_path, "表.xlsx", saved(whole))
+    assert [r.text for r in document.records] == [
+        "县：青岭；作物：稻；吨：560。",
+        "县：青岭；作物：麦；吨：310。",
+        "县：云溪；吨：5。",
+    ]
+    assert document.losses == ("工作表“底稿”是隐藏的，没有读。",)
+
+
 def test_a_cell_at_the_far_end_of_a_sheet_costs_nothing(tmp_path: Path) -> None:
     import time
     import tracemalloc

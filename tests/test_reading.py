@@ -252,6 +252,14 @@ def test_questions_and_answers_are_titles_and_texts(tmp_path: Path) -> None:
     assert (record.title, record.text) == ("麦苗发黄怎么办？", "先看根再看叶，缺氮就追肥。")
 
 
+def test_a_table_may_have_its_name_above_it(tmp_path: Path) -> None:
+    document = opened(tmp_path, "表.csv", "青岭县产量表,,\n县,作物,产量\n青岭,稻,560\n云溪,麦,310\n".encode("gbk"))
+    assert [(r.title, r.text) for r in document.records] == [
+        ("青岭县产量表 青岭", "县：青岭；作物：稻；产量：560。"),
+        ("青岭县产量表 云溪", "县：云溪；作物：麦；产量：310。"),
+    ]
+
+
 def test_other_tables_are_a_record_a_row_with_the_names_of_their_columns(tmp_path: Path) -> None:
     [record] = opened(tmp_path, "水质.csv", "监测点,水质类别,溶解氧\n龙头桥,Ⅱ类,8.1\n").records
     assert (record.title, record.text) == ("龙头桥", "监测点：龙头桥；水质类别：Ⅱ类；溶解氧：8.1。")
@@ -421,6 +429,43 @@ def test_fields_of_a_form_moved_words_and_footnotes_in_word(tmp_path: Path) -> N
         main.relate_to(part, "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes")
 
     assert texts(opened(tmp_path, "表.docx", word(build))) == [TEXT, "留下的话。", "注：据县志。"]
+
+
+def test_bold_lines_in_word_head_what_stands_under_them(tmp_path: Path) -> None:
+    def build(document: object) -> None:
+        for line in ("一、先查渠道", "二、再查水泵"):
+            document.add_paragraph().add_run(line).bold = True  # type: ignore[attr-defined]
+            document.add_paragraph(TEXT).add_run("要紧。").bold = True  # type: ignore[attr-defined]
+
+    document = opened(tmp_path, "春灌.docx", word(build))
+    assert [(b.kind, b.text) for b in document.blocks[:2]] == [
+        ("heading", "一、先查渠道"),
+        ("paragraph", TEXT + "要紧。"),
+    ]
+    [article] = cut(document)
+    assert (article.title, [s.heading for s in article.sections]) == ("春灌", ["一、先查渠道", "二、再查水泵"])
+
+
+def test_a_text_that_is_bold_throughout_has_no_headings(tmp_path: Path) -> None:
+    def build(document: object) -> None:
+        for line in ("先查渠道", TEXT, "再查水泵", TEXT):
+            document.add_paragraph().add_run(line).bold = True  # type: ignore[attr-defined]
+
+    assert all(b.kind == "paragraph" for b in opened(tmp_path, "春灌.docx", word(build)).blocks)
+
+
+def test_counted_chapters_are_parts_of_one_text_and_pieces_of_a_reader_are_not(tmp_path: Path) -> None:
+    for titles, number in ((("第一章 总则", "第二章 巡堤", "第三章 抢险"), 1), (("萤火虫", "桂花", "候鸟"), 3)):
+        text = "".join(f"# {title}\n\n{TEXT * 8}\n\n" for title in titles)
+        articles = cut(opened(tmp_path, "手册.md", text))
+        assert len(articles) == number
+    one = cut(opened(tmp_path, "手册.md", "# 第一章 总则\n\n" + TEXT + "\n\n# 第二章 巡堤\n\n" + TEXT))[0]
+    assert (one.title, one.sections[0].heading) == ("手册", "第一章 总则")
+
+
+def test_the_day_under_a_title_is_the_text_s_day(tmp_path: Path) -> None:
+    [article] = cut(opened(tmp_path, "春灌.txt", f"春灌三件事\n\n作者：王芳\n\n2024年3月5日\n\n{TEXT}"))
+    assert (article.title, article.author, article.date, article.text) == ("春灌三件事", "王芳", "2024-03-05", TEXT)
 
 
 def test_the_name_of_a_program_is_no_author(tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def _blocks(word: Any) -> Iterator[Block]:
     from docx.text.paragraph import Paragraph
 
     items: list[str] = []
+    paragraphs = [Paragraph(p, word) for p in _inner(word.element.body) if p.tag == f"{_W}p"]
+    bold = sum(len(p.text) for p in paragraphs if _bold(p))
+    set_off = bold < 0.3 * sum(len(p.text) for p in paragraphs)  # else bold is what the whole text is set in
     for element in _inner(word.element.body):
         if element.tag == f"{_W}tbl":
             if items:
@@ -78,7 +81,10 @@ def _blocks(word: Any) -> Iterator[Block]:
         part = Paragraph(element, word)
         for line in _lines(part._p):
             level = _level(part)
-            if level is None and _in_list(part):
+            listed = _in_list(part)
+            if level is None and set_off and not listed and _bold(part):
+                level = _rank(line)
+            if level is None and listed:
                 items.append(f"- {line}")
                 continue
             if items:
@@ -161,6 +167,21 @@ def _level(paragraph: Any) -> int | None:
     if outline is not None and outline.get(f"{_W}val", "9").isdigit() and int(outline.get(f"{_W}val", "9")) < 6:
         return int(outline.get(f"{_W}val")) + 1
     return None
+
+
+def _bold(paragraph: Any) -> bool:
+    """Whether all of a paragraph is set in bold type."""
+    runs = [run for run in paragraph.runs if run.text.strip()]
+    return bool(runs) and all(run.bold for run in runs)
+
+
+def _rank(line: str) -> int | None:
+    """The level of a short line in bold type, which many writers use for a heading; None for a sentence."""
+    if not 2 <= len(line) <= 30 or line[-1] in "。，；：、！？.,;:!?" or is_person(line):
+        return None
+    if re.match(r"第[一二三四五六七八九十百\d]+[章编部篇]|[一二三四五六七八九十]{1,3}、", line):
+        return 2
+    return 4 if re.match(r"\d+[.．]\d", line) else 3
 
 
 def _in_list(paragraph: Any) -> bool:

@@ -88,13 +88,15 @@ def read_csv(path: Path, source: str, delimiter: str | None = None) -> Document:
         csv.field_size_limit(MAX_ROW)
         rows = csv.reader(_chain(first, lines), delimiter=delimiter)
         try:
-            header = [tidy(cell) for cell in next(rows, [])]
+            header, table = [tidy(cell) for cell in next(rows, [])], ""
+            if sum(map(bool, header)) == 1 < len(header):  # the table's name stands above it
+                header, table = [tidy(cell) for cell in next(rows, [])], next(filter(None, header))
             places = fields(header)
             for row in rows:
                 if not any(cell.strip() for cell in row):
                     continue
                 try:
-                    records.append(from_cells(header, places, row, rows.line_num, keys))
+                    records.append(from_cells(header, places, row, rows.line_num, keys, table))
                 except BadRow as why:
                     losses.add(rows.line_num, str(why))
         except csv.Error as error:

@@ -25,6 +25,8 @@ _UNPACKED = 300 * 2**20
 _MAX_COLUMNS = 200
 _MAX_CELLS = 5_000_000  # of all sheets
 _LEAD = 5  # rows above a table that may hold its name
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
+_MAX_MERGED = 50_000
 _EMPTY = 5000  # rows in a row behind which nothing is looked for
 
 
@@ -40,13 +42,17 @@ def read(path: Path, source: str) -> Document:
     losses, keys = rows.Losses(), rows.Keys(source)
     records: list[Record] = []
     nameless: list[str] = []
+    hidden: list[str] = []
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # of styles and extensions that it does not know
             book = load_workbook(file, read_only=True, data_only=True)
             try:
                 for sheet in book.worksheets:
-                    found = _records(sheet, len(book.worksheets) > 1, len(records), keys, losses)
+                    if sheet.sheet_state != "visible":  # its writer shows it to nobody
+                        hidden.append(sheet.title)
+                        continue
+                    found = _records(path, sheet, len(book.worksheets) > 1, len(records), keys, losses)
                     if found is None:
                         nameless.append(sheet.title)
                     else:
@@ -58,7 +64,8 @@ def read(path: Path, source: str) -> Document:
     if not records and not losses.lines:
         raise Unreadable("no_header" if nameless else "empty")
     document = rows.document(source, "xlsx", None, digest(path), records, losses)
-    left = tuple(say("reading.sheet_no_header", sheet=name) for name in nameless)
+    left = [say("reading.sheet_no_header", sheet=name) for name in nameless]
+    left += [say("reading.sheet_hidden", sheet=name) for name in hidden]
     return replace(document, losses=(*document.losses, *left))
 
 
@@ -66,14 +73,16 @@ def read(path: Path, source: str) -> Document:
 _BROKEN = (KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError, EOFError, OSError, OverflowError)
 
 
-def _records(sheet: Any, named: bool, before: int, keys: rows.Keys, losses: rows.Losses) -> list[Record] | None:
+def _records(
+    path: Path, sheet: Any, named: bool, before: int, keys: rows.Keys, losses: rows.Losses
+) -> list[Record] | None:
     """A sheet's rows; None where it holds text but no header, an empty list where it holds nothing."""
     records: list[Record] = []
     header: list[str] | None = None
     fields: dict[str, int] = {}
     table = sheet.title if not re.fullmatch(r"(?:sheet|工作表|表)\s*\d*", sheet.title, re.I) else ""
     lead = 0
-    for number, cells in _rows(sheet):
+    for number, cells in _rows(sheet, _tall(path, sheet)):
         if header is None:
             lead += 1
             if sum(map(bool, cells)) == 1 and lead <= _LEAD:  # the table's name, merged over its columns
@@ -95,11 +104,37 @@ def _records(sheet: Any, named: bool, before: int, keys: rows.Keys, losses: rows
     return records if header is not None or not lead else None
 
 
-def _rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    """Numbers from 1 and cells of the rows that are not empty. Errors: Unreadable for more than anyone wrote."""
+def _tall(path: Path, sheet: Any) -> dict[tuple[int, int], int]:
+    """Cells that are merged over several rows, by row and column from 1: their last row. openpyxl tells them only where
+    it holds the whole sheet, which takes fifty times its bytes."""
+    from openpyxl.utils.cell import range_boundaries
+
+    found: dict[tuple[int, int], int] = {}
+    rest = b""
+    with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as xml:
+        while chunk := xml.read(1 << 20):
+            rest += chunk
+            for merged in _MERGED.finditer(rest):
+                left, top, _, bottom = range_boundaries(merged[1].decode("ascii"))
+                if bottom > top and len(found) < _MAX_MERGED:
+                    found[top, left] = bottom
+            rest = rest[-100:]
+    return found
+
+
+def _rows(sheet: Any, tall: dict[tuple[int, int], int]) -> Iterator[tuple[int, list[str]]]:
+    """Numbers from 1 and cells of the rows that are not empty; a cell merged over several rows stands in each of them.
+    Errors: Unreadable for more than anyone wrote."""
     empty = seen = 0
+    above: dict[int, tuple[int, str]] = {}  # column → last row that it reaches, what it says
     for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), 1):
         cells = [_said(cell) for cell in row]
+        for column, words in enumerate(cells, 1):
+            last, said = above.get(column, (0, ""))
+            if number <= last and not words:
+                cells[column - 1] = said
+            elif (number, column) in tall:
+                above[column] = (tall[number, column], words)
         while cells and not cells[-1]:
             cells.pop()
         if not cells:
