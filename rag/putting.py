@@ -258,6 +258,7 @@ def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
         change = change or _next(c, "change")
         a = t.articles.c
         ids = {i for some in chunks(rows) for i in c.execute(sa.select(a.article_id).where(a.id.in_(some))).scalars()}
+        ids |= set(c.execute(sa.select(t.halves.c.article_id).where(parts)).scalars())  # cited before they were joined
         conversations.forget(c, ids)
         touched = {i for some in chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
         probes = _probes(c, rows)
@@ -276,7 +277,8 @@ def _rows_of(c: sa.Connection, name: str) -> tuple[list[int], sa.ColumnElement[b
     a, d, h = t.articles.c, t.documents.c, t.halves.c
     of_source = sa.select(d.id).where(d.source == name)
     of_number = sa.select(sa.literal(int(name) if name.isdecimal() and len(name) < 19 else -1))
-    for way in (of_source, a.article_id == name, a.source == name, of_number):
+    joined = a.id.in_(sa.select(h.article).where(h.article_id == name))
+    for way in (of_source, a.article_id == name, joined, a.source == name, of_number):
         if isinstance(way, sa.Select):
             parts = h.document.in_(way)
             query = sa.or_(a.document.in_(way), a.id.in_(sa.select(h.article).where(parts)))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import rag
 from rag import meaning
+from rag import tables as t
 from rag.articles import cut
 from rag.carried import chains, whole
 from rag.library import Library
@@ -228,6 +231,31 @@ def test_removing_the_story_takes_all_its_parts(library: Library, tmp_path: Path
     assert (receipt.articles, receipt.left) == (1, 0)
     assert [d.source for d in library.documents()] == ["一版.txt"]
     assert [a.title for a in library.articles()] == ["社区诊所添了新设备"]
+
+
+def test_what_was_cited_before_it_was_joined_goes_with_the_story(library: Library, tmp_path: Path) -> None:
+    library.add([write(tmp_path, "三版.txt", THIRD)])
+    rest = next(a for a in library.articles() if a.title == "一条老渠的百年")
+    said = {"question": "渠浇多少亩？", "found": [{"article_id": rest.article_id, "text": "如今老渠还浇着4000亩田。"}]}
+    with library._store.transaction() as c:
+        now = "2024-03-05T00:00:00+00:00"
+        kept = {
+            "key": "k",
+            "owner": "",
+            "title": "渠",
+            "folded": "",
+            "shared": 0,
+            "begun_at": now,
+            "at": now,
+            "exchanges": 1,
+        }
+        c.execute(sa.insert(t.conversations), kept)
+        c.execute(sa.insert(t.exchanges), {"conversation": "k", "position": 0, "said": json.dumps(said)})
+    library.add([write(tmp_path, "一版.txt", FIRST)])
+    assert library.remove([rest.article_id])[0].articles == 1, "its old name still names it"
+    with library._store.transaction() as c:
+        left = c.execute(sa.select(t.exchanges.c.said)).scalar_one()
+    assert rest.article_id not in left
 
 
 def test_a_file_that_only_carries_on_can_be_removed_by_its_name(library: Library, tmp_path: Path) -> None:
