@@ -19,11 +19,14 @@ _FITS = 2  # of `breaks.fits`: good evidence
 
 def chains(parts: Sequence[Article]) -> list[list[int]]:
     """Which of these (each has its `half`) make one story: their places, from the first to the last; all are in it."""
+    at: dict[tuple[str | None, str | None], list[int]] = {}  # day and page → parts there
+    for j, b in enumerate(parts):
+        at.setdefault((b.date, b.page), []).append(j)
     pairs = [
-        (_evidence(a, b), -i, -j)
+        (_evidence(a, parts[j]), -i, -j)
         for i, a in enumerate(parts)
-        for j, b in enumerate(parts)
-        if i != j and _point_at_each_other(a, b)
+        for j in at.get((a.date, a.half.onward if a.half else None), []) + at.get((a.date, None), [])
+        if i != j and _point_at_each_other(a, parts[j])
     ]
     onward: dict[int, int] = {}
     before: dict[int, int] = {}
@@ -37,11 +40,11 @@ def chains(parts: Sequence[Article]) -> list[list[int]]:
     found, seen = [], set[int]()
     for i in [i for i in range(len(parts)) if i not in before] + list(range(len(parts))):  # the latter: a ring
         chain = []
-        at: int | None = i
-        while at is not None and at not in seen:
-            seen.add(at)
-            chain.append(at)
-            at = onward.get(at)
+        link: int | None = i
+        while link is not None and link not in seen:
+            seen.add(link)
+            chain.append(link)
+            link = onward.get(link)
         if chain:
             found.append(chain)
     return found

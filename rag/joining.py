@@ -21,7 +21,7 @@ from rag.types import Article, Half, Section
 
 
 def note(c: sa.Connection, number: int, parts: Sequence[tuple[Article, int]]) -> None:
-    """Keeps the parts of a document, each with its position there."""
+    """Keeps the parts of a document, each with its position there; they have dates."""
     if parts:
         c.execute(
             sa.insert(t.halves),
@@ -31,7 +31,7 @@ def note(c: sa.Connection, number: int, parts: Sequence[tuple[Article, int]]) ->
                     "position": position,
                     "article": None,
                     "article_id": article.article_id,
-                    "date": article.date or "",
+                    "date": article.date,
                     "said": json.dumps(asdict(article), ensure_ascii=False),
                 }
                 for article, position in parts

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PROBES = 12
+_HALVES_OF_ONE = 100  # stories of a document that go on elsewhere: a whole issue has a dozen
 _AT_ONCE = 500  # articles written together: bounds memory, and costs nothing against 5000
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -71,7 +72,7 @@ def put(
     joining.note(c, number, writer.halves)
     removed = writer.finish()
     if writer.halves or were:
-        removed += joining.settle(c, held | {a.date or "" for a, _ in writer.halves}, change, were)
+        removed += joining.settle(c, held | {a.date for a, _ in writer.halves if a.date}, change, were)
     now = c.execute(sa.select(d.articles, d.passages).where(d.id == number)).first()
     return Put(
         "replaced" if old is not None else "added",
@@ -119,7 +120,7 @@ class Writer:
             self._judge(article, passages)
             digest, position = digest_of(article, passages), self.articles
             self.articles += 1
-            if article.half is not None:
+            if article.half is not None and article.date and len(self.halves) < _HALVES_OF_ONE:
                 self.halves.append((article, position))
             elif (row := self._same(digest)) is not None:
                 _, article_id, was = self.old.pop(row)

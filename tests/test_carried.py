@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -280,6 +281,14 @@ def test_a_file_changed_or_added_again(library: Library, tmp_path: Path) -> None
     assert "5000亩" in canal.text and "4000亩" not in canal.text
     library.add([write(tmp_path, "三版.txt", THIRD.replace("（上接第1版）\n", ""))])
     assert len(library.articles()) == 4, "who no longer says so is no longer joined"
+
+
+def test_thousands_that_say_they_go_on_cost_little(library: Library, tmp_path: Path) -> None:
+    stories = "".join(f"# 第{n}条渠的百年\n\n本报讯 第{n}条渠还在流。（下转第3版）\n\n" for n in range(600))
+    started = time.process_time()
+    library.add([write(tmp_path, "一版.txt", FIRST + stories)], embed=False)
+    assert len(library.articles()) == 602
+    assert time.process_time() - started < 20  # 2 s on two idle cores
 
 
 @pytest.mark.slow

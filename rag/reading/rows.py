@@ -36,7 +36,7 @@ _NAMES = {
     "question": ("问", "问题", "提问", "question", "q"),
     "answer": ("答", "答案", "回答", "解答", "answer", "a"),
 }
-_BROKEN = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f\ufffd\ud800-\udfff]|锟斤拷")
+_BROKEN = re.compile("[\\x00-\\x08\\x0e-\\x1f\ufffd\ud800-\udfff]|锟斤拷")
 
 
 class Losses:
