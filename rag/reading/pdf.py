@@ -26,6 +26,7 @@ from rag.words import say
 MAX_PAGES = 3000
 MAX_CHARACTERS = 20_000_000  # of all pages: a shelf of books
 MAX_SHAPES = 20_000  # of one page: a map has more, and no columns
+_BLANK = (0, 9, 10, 13, 32, 0xA0, 0x3000)
 _LOOKED_AT = 400  # letters of a page by which it is known how they stand
 _SLANT = 12  # degrees: leaning further, a letter belongs to a watermark; a page that was laid askew is not
 _GAP = (
@@ -202,7 +203,7 @@ def _stand(page: Any, text: Any) -> tuple[int, bool]:
     below = beside = 0
     box, after = raw.FS_RECTF(), raw.FS_RECTF()
     for i in range(0, count - 1, max(1, count // _LOOKED_AT)):
-        if chr(raw.FPDFText_GetUnicode(text, i)).isspace() or chr(raw.FPDFText_GetUnicode(text, i + 1)).isspace():
+        if any(raw.FPDFText_GetUnicode(text, n) in _BLANK for n in (i, i + 1)):
             continue
         turns[round(_angle(text, i) / 90) % 4 * 90] += 1
         raw.FPDFText_GetLooseCharBox(text, i, box)
