@@ -99,6 +99,7 @@ def _page(document: Document) -> tuple[list[_Draft], list[str]]:
     drafts = []
     for story in found:
         captions = [c for c in story.captions if len(c) >= _LEAST_CAPTION]
+        aside += [c for c in story.captions if len(c) < _LEAST_CAPTION]
         draft = _Draft(
             story.title,
             story.parts + [("text", c) for c in captions],

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from rag import bylines
 from rag.breaks import fits, joined, unfinished
 from rag.text import fold
 from rag.types import Article, Section
@@ -65,6 +66,8 @@ def whole(parts: Sequence[Article]) -> Article:
     said, sections = put_together(text + [("text", c) for c in captions])
     headline = next((p.half.headline for p in parts if p.half and p.half.headline), "") or first.title
     author = next((p.author for p in parts if p.author), None)
+    if author is None and text and (byline := bylines.closing(text[-1][1])):
+        author = byline.author
     column = next((p.column for p in parts if p.column), None)
     return replace(first, title=headline, text=said, author=author, column=column, sections=sections, half=None)
 

@@ -236,7 +236,9 @@ class _Walk:
                 and len(titles) == 1
                 and titles[0].block.kind != "heading"
             ):
-                self.current.parts.append(("text", titles[0].look.text.strip()))
+                self._append(titles[0])
+                for line in under:
+                    self._close(line)
             else:
                 self.aside += [t.block.text for t in titles + under + captions]
             return
@@ -458,7 +460,11 @@ class _Walk:
                 story.closed = True
 
     def _finish(self, story: Story) -> None:
-        """A picture with its caption alone is a story whose text is the caption."""
+        """A byline that was broken in two signs its story; a picture with its caption alone is a story whose text is the
+        caption."""
+        signed_at_last = bylines.closing(story.tail) if not story.author else None
+        if signed_at_last:
+            story.author = signed_at_last.author
         if not story.parts and story.captions:
             story.parts = [("text", c) for c in story.captions]
             story.captions = []

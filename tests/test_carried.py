@@ -155,6 +155,14 @@ def test_a_story_may_run_over_three_pages() -> None:
     )
 
 
+def test_a_byline_broken_by_the_page_signs_the_whole() -> None:
+    parts = [
+        part("1.txt", "3", "1", None, "渠水流过了村庄。（本报记者"),
+        part("3.txt", None, "3", "1", " 简宁）"),
+    ]
+    assert whole(parts).author == "本报记者 简宁"
+
+
 def test_parts_that_lead_in_a_ring_stay_apart_from_nobody_and_end() -> None:
     ring = [part("1.txt", "2", "1", "2", "甲。"), part("2.txt", "1", "2", "1", "乙。")]
     assert sorted(i for chain in chains(ring) for i in chain) == [0, 1]

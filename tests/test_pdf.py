@@ -250,6 +250,26 @@ def test_chapters_that_begin_a_page_each_keep_their_headings(tmp_path: Path) -> 
     assert said == [f"第{n}章 查堤" for n in range(1, 6)]
 
 
+@pytest.mark.parametrize("back", ["above", "before"])
+def test_a_story_goes_on_upon_another_page(tmp_path: Path, back: str) -> None:
+    """下转第3版 behind a sentence that was broken off; 上接第1版 on a line of its own or before the rest."""
+    first, third = Paper(), Paper()
+    first.text(40, 40, "松山日报　2023年5月17日　星期三　第1版", 9)
+    first.text(120, 85, "水利部门连夜查堤", 25, bold=True)
+    first.columns(40, 110, 160, 3, (FLOOD[0], FLOOD[1][:52] + "（下转第3版）"), 5)
+    third.text(40, 40, "松山日报　2023年5月17日　星期三　第3版", 9)
+    third.text(120, 85, "蜂农追着花期走", 22, bold=True)
+    third.columns(40, 110, 160, 3, BEES, 6)
+    third.rule(40, 215, 560, 215)
+    mark = "（上接第1版）"
+    if back == "above":
+        third.text(40, 240, mark, 9)
+    third.columns(40, 258, 160, 3, ((mark if back == "before" else "") + FLOOD[1][52:], FLOOD[2]), 4)
+    flood, bees = articles(tmp_path, first, third)
+    assert "".join(flood.text.split()) == "".join("".join(FLOOD).split())
+    assert (flood.title, flood.author, flood.page, bees.page) == ("水利部门连夜查堤", "本报记者 宋一鸣", "1", "3")
+
+
 def test_pages_without_text_are_named(tmp_path: Path) -> None:
     document = opened(tmp_path, front_page(), Paper(), Paper())
     assert document.pages == 3
