@@ -20,6 +20,7 @@ from typing import Any
 
 from rag import library as door
 from rag import settings
+from rag.errors import ModelUnusable
 from rag.types import Progress
 
 
@@ -167,6 +168,106 @@ def _embed_some(library: door.Library, progress: Callable[[Progress], None] | No
     started, asked = time.perf_counter(), iter([False])
     done = library.embed_pending(progress=progress, stop=lambda: next(asked, True))
     return done, time.perf_counter() - started
+
+
+# ---------------------------------------------------------------- language models
+
+LENGTH = 64  # tokens that are written
+
+
+def llm(models: Sequence[str]) -> Iterator[Figure]:
+    """How fast language models read and write one prompt over sample articles, each in a process of its own.
+
+    Folders and hub ids stand beside plain `generate` of transformers on the same prompt, with and without prompt lookup.
+    The limit: each token that is written needs all weights once, as fast as this memory gives them.
+    """
+    speed = _memory_speed()
+    yield Figure("memory, copied", round(speed / 1e9, 1), "GB/s")
+    for model in models:
+        told = _alone("_llm", model)
+        if "unusable" in told:
+            raise ModelUnusable(model=model, why=told["unusable"])
+        name, plain = told["name"], told.get("plain")
+        yield Figure(f"{name}: open", round(told["open"], 1), "s")
+        yield Figure(f"{name}: until the first word, {told['prompt']} tokens read", round(told["first"], 2), "s")
+        yield Figure(f"{name}: read", round(told["prompt"] / told["first"], 1), "tokens/s")
+        rate = told["written"] / max(1e-6, told["all"] - told["first"])
+        yield _against(
+            f"{name}: write", rate, "tokens/s", "memory's limit", speed / told["bytes"] if told["bytes"] else 0
+        )
+        yield Figure(f"{name}: memory at its peak", round(told["peak"]), "MB")
+        if plain:
+            yield _against(f"{name}: {told['written']} tokens", told["all"], "s", "generate", plain)
+            yield _against(f"{name}: the whole answer, proved", told["proved"], "s", "generate", told["plain_answer"])
+            yield _against(f"{name}: generate with prompt lookup", told["lookup"], "s", "generate", plain)
+
+
+def _memory_speed() -> float:
+    """Bytes a second, read and written, of a block that no cache holds."""
+    import numpy as np
+
+    block = np.ones(1 << 28, np.uint8)
+    other = np.empty_like(block)
+    return max(2 * block.nbytes / max(1e-9, _timed(partial(np.copyto, other, block)) / 1000) for _ in range(4))
+
+
+def _llm(model: str) -> dict[str, Any]:
+    from rag.answering import prompt
+    from rag.articles import cut
+    from rag.models import Message, open_model
+    from rag.passages import split
+    from rag.question import understand
+    from rag.reading import read
+    from rag.types import Hit
+
+    chosen = settings.load()
+    started = time.perf_counter()
+    try:
+        writer: Any = open_model(model, chosen.threads, key=chosen.server_key, away=chosen.server_away)
+    except ModelUnusable as error:
+        return {"unusable": str(error.fields.get("why") or error.what)}
+    opened = time.perf_counter() - started
+    row = json.loads((settings.samples() / "questions.jsonl").read_text("utf-8").splitlines()[0])
+    article = read(settings.samples() / "articles" / row["article"], row["article"])
+    passages = [p for one in cut(article) for p in split(one)]
+    hits = [Hit(i, "", "", "", p.start, p.end, p.text, 0.0) for i, p in enumerate(passages)]
+    question = understand(row["question"])
+    made = prompt.build(question, hits, writer)
+    assert made is not None
+    list(writer.write([Message("user", "?")], 1, lambda: False))  # what is made at the first call
+    first, text = 0.0, ""
+    started = time.perf_counter()
+    for draft in writer.write(made.messages, LENGTH, lambda: False):
+        first = first or time.perf_counter() - started
+        text = draft.thought + draft.text
+    whole = time.perf_counter() - started
+    file = settings.pulled(model) or Path(model).expanduser()
+    weights = [file] if file.is_file() else [*file.glob("*.safetensors"), *file.glob("*.bin")] if file.is_dir() else []
+    told = {
+        "name": writer.name, "open": opened, "first": first, "all": whole, "peak": _peak(),
+        "prompt": sum(writer.count(m.text) for m in made.messages), "written": writer.count(text),
+        "bytes": sum(f.stat().st_size for f in weights),
+    }  # fmt: skip
+    return {**told, **_plain(writer, made, question, hits)} if hasattr(writer, "plain") else told
+
+
+def _plain(writer: Any, made: Any, question: Any, hits: Sequence[Any]) -> dict[str, float]:
+    """Seconds of plain `generate`, and of the whole way of an answer."""
+    from rag.answering.extractive import Extractive
+    from rag.answering.generative import Generative
+    from rag.wiring import open_reader
+
+    engine = Generative(writer, Extractive(open_reader(settings.load())))
+    answered = iter(engine.answer(question, hits, lambda: False))
+    while next(answered).stage != "writing":  # what comes before is the built-in answerer's time
+        pass
+    return {
+        "plain": _timed(lambda: writer.plain(made.messages, LENGTH)) / 1000,
+        "lookup": _timed(lambda: writer.plain(made.messages, LENGTH, prompt_lookup_num_tokens=10)) / 1000,
+        "plain_answer": _timed(lambda: writer.plain(made.messages, made.answer_tokens)) / 1000,
+        "proved": _timed(lambda: list(answered)) / 1000,
+        "peak": _peak(),
+    }
 
 
 # ---------------------------------------------------------------- starts and questions

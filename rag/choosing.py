@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag import settings as places
 from rag.errors import EmptyLibrary, ModelUnusable, UnknownName
-from rag.models import catalogue, open_model, pulling
+from rag.models import Message, catalogue, open_model, pulling
 from rag.types import Progress
 from rag.wiring import BUILTIN, open_embedder
 from rag.words import say
@@ -108,7 +108,7 @@ def use(
 ) -> str:
     """Chooses a model for a library (made if it is not there); the name under which it is kept.
 
-    One that writes is opened first: nothing is chosen that can't answer. One that embeds takes the place of the one
+    One that writes is asked something first: nothing is chosen that can't answer. One that embeds takes the place of the one
     before as `Library.change_embedding` does. Errors: ModelUnusable, LibraryLocked.
     """
 
@@ -129,7 +129,9 @@ def use(
                     shelf._meaning.keep()
         return named
     if named != BUILTIN:
-        open_model(named, chosen.threads, key=chosen.server_key, away=chosen.server_away)
+        writer = open_model(named, chosen.threads, key=chosen.server_key, away=chosen.server_away)
+        for _ in writer.write([Message("user", "?")], 1, lambda: False):
+            pass
     with Library(Store.open(chosen.library), chosen) as shelf:
         _keep(shelf, named)
     return named

@@ -22,3 +22,17 @@ def test_files_are_timed_beside_their_yardsticks(tmp_path: Path, capsys: pytest.
     assert rows[1]["ratio"] == pytest.approx(rows[1]["value"] / rows[0]["value"], rel=0.2)
     assert rows[1]["yardstick"] in rows[0]["name"]
     assert not (tmp_path / "library").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.models
+def test_a_language_model_is_timed_beside_plain_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tiny_models import recite
+
+    text = "成年人胸外按压，深度为5至6厘米。"
+    assert run(["bench", "llm", str(recite(tmp_path / "Tiny", text)), "--json"]) == 0
+    rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert all(row["value"] > 0 for row in rows.values())
+    assert rows["Tiny: write"]["yardstick"] == "memory's limit"
+    assert rows["Tiny: the whole answer, proved"]["yardstick"] == "generate"
+    assert run(["bench", "llm", str(tmp_path), "--json"]) == 6

@@ -38,7 +38,7 @@ def answers(
 
     with progress_bar(as_json) as progress:
         verdicts = evaluation.measure(
-            questions, articles or (), library=library, engine=engine, progress=_asking(progress)
+            questions, articles or (), library=library, engine=engine, progress=asking(progress)
         )
     measured = evaluation.figures(verdicts)
     if rows:
@@ -85,7 +85,7 @@ def gate(
         answer_lines(batch, measuring.verdict, need="sentence")
         return
     with progress_bar(as_json) as progress:
-        judged = measuring.judge(measuring.read_claims(), _asking(progress))
+        judged = measuring.judge(measuring.read_claims(), asking(progress))
     if rows:
         for one in judged:
             if not one.right:
@@ -129,7 +129,7 @@ def rgb(
         raise typer.BadParameter(noise, param_hint="--noise") from error
     with progress_bar(as_json) as progress:
         questions = given.read_rows(file)[:first]
-        _given(given.measure_rgb(questions, reader(engine), levels, tell=_asking(progress)), rows, as_json)
+        _given(given.measure_rgb(questions, reader(engine), levels, tell=asking(progress)), rows, as_json)
 
 
 @evaluating.command(help=say("cli.eval.reading"))
@@ -145,10 +145,10 @@ def reading(
 
     with progress_bar(as_json) as progress:
         questions = given.read_rows(file)[:first]
-        _given(given.measure_reading(questions, reader(engine), tell=_asking(progress)), rows, as_json)
+        _given(given.measure_reading(questions, reader(engine), tell=asking(progress)), rows, as_json)
 
 
-def _asking(progress: Callable[[Progress], None] | None) -> Callable[[int, int], None]:
+def asking(progress: Callable[[Progress], None] | None) -> Callable[[int, int], None]:
     def tell(done: int, total: int) -> None:
         if progress:
             progress(Progress("asking", done, total))
@@ -177,7 +177,7 @@ def premises(
     from rag.evaluation import premises as measuring
 
     with progress_bar(as_json) as progress:
-        told = measuring.measure(engine, _asking(progress))
+        told = measuring.measure(engine, asking(progress))
     if rows:
         for trap, reply, what in told:
             about = {"reason": reply.reason, "answer": reply.answer, "conflicts": len(reply.conflicts)}
@@ -221,6 +221,20 @@ def ingest(
     with progress_bar(as_json) as progress:
         for figure in figures(paths or [], progress):
             tell_figure(figure.to_json(), f"{figure.value:>10} {figure.unit}", as_json)
+
+
+@measuring_speed.command(help=say("cli.bench.llm"))
+def llm(
+    models: Annotated[list[str] | None, typer.Argument(help=say("cli.bench.models"), show_default=False)] = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    from rag.bench import llm as figures
+    from rag.choosing import rows
+
+    here = [row.id for row in rows(library) if row.kind == "writer" and (row.used or row.here) and row.id != "builtin"]
+    for figure in figures(models or here):
+        tell_figure(figure.to_json(), f"{figure.value:>10} {figure.unit}", as_json)
 
 
 def tell_figure(row: dict[str, Any], value: str, as_json: bool) -> None:

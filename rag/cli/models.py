@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rag.cli.evaluating import asking
 from rag.cli.printing import line, print_json, progress_bar
 from rag.words import say
 
@@ -86,18 +87,27 @@ def pull(
 def use(
     model: ModelArgument,
     embedding: Annotated[bool, typer.Option("--embedding", help=say("cli.models.embedding"))] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help=say("cli.models.no_test"))] = False,
     as_json: JsonOption = False,
     library: LibraryOption = None,
 ) -> None:
     from rag import choosing
 
     kind = "embedding" if embedding else choosing.kind_of(model)
+    trial = None
     with progress_bar(as_json) as progress:
         named = choosing.use(model, library, kind=kind, progress=progress)
+        if kind == "writer" and named != "builtin" and not no_test:
+            from rag.evaluation.trial import try_out
+
+            trial = try_out(named, tell=asking(progress))
+            choosing.keep_trial(named, trial)
     if as_json:
-        print_json({"model": named, "kind": kind})
-    else:
-        line(say(f"cli.models.used_{kind}", model=named))
+        print_json({"model": named, "kind": kind, "trial": trial})
+        return
+    line(say(f"cli.models.used_{kind}", model=named))
+    if trial:
+        line(tried(trial))
 
 
 @models.command(help=say("cli.models.remove"))

@@ -1,6 +1,6 @@
 """The name of a language model comes in; something that writes comes out.
 
-local.py: folders and hub ids, by transformers; server.py: servers that speak OpenAI's protocol.
+local.py: folders and hub ids, by transformers; packed.py: GGUF files, by llama.cpp; server.py: servers.
 
 Nothing is ever downloaded here: a model is on this machine, or the error says that it is not.
 """
@@ -8,11 +8,14 @@ Nothing is ever downloaded here: a model is on this machine, or the error says t
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Literal, Protocol
 
-from rag.settings import SERVER
+from rag.settings import SERVER, pulled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class LanguageModel(Protocol):
 
 
 def open_model(model: str, threads: int = 0, *, key: str | None = None, away: bool = False) -> LanguageModel:
-    """A causal language model: a folder, a hub id that has been downloaded, or openai:MODEL@ADDRESS.
+    """A causal language model: a folder, a GGUF file, a hub id that has been downloaded, or openai:MODEL@ADDRESS.
 
     `threads` 0: all cores. `key`, `away`: for servers, as in `Settings`. Errors: ModelUnusable with the reason;
     ModelsNotInstalled, PackageMissing where packages are missing.
@@ -70,10 +73,64 @@ def open_model(model: str, threads: int = 0, *, key: str | None = None, away: bo
         from rag.models.server import open_server
 
         return open_server(model, key, away)
+    file = pulled(model) or Path(model).expanduser()
+    if file.suffix.lower() == ".gguf" and file.is_file():
+        from rag.models.packed import open_packed
+
+        return open_packed(file, threads)
     from rag.models.local import open_local
 
     return open_local(model, threads)
 
+
+# ---------------------------------------------------------------- what engines share
+
+_WAIT = 0.05  # seconds between two looks at `stop` while another answer is being written
+News = Draft | Exception | None  # a draft, what went wrong, or the end
+
+
+def take_turn(turn: threading.Lock, stop: Callable[[], bool]) -> Generator[Draft, None, bool]:
+    """Waits until it is this caller's turn, and says so; False where the reader stopped before that."""
+    if not turn.acquire(blocking=False):
+        yield Draft("", waiting=True)
+        while not turn.acquire(timeout=_WAIT):
+            if stop():
+                return False
+    return True
+
+
+def relayed(
+    work: Callable[[Callable[[News], None], Callable[[], bool]], None], name: str, stop: Callable[[], bool]
+) -> Generator[Draft, None, None]:
+    """The drafts that `work(out, stopped)` gives out in a thread of its own, which is gone when this ends.
+
+    What `work` raises or gives out as an exception is raised here. Closing this generator stops the work.
+    """
+    closed = threading.Event()
+    out: SimpleQueue[News] = SimpleQueue()
+    main = threading.main_thread()
+
+    def run() -> None:
+        try:
+            # at the end of the program nobody reads on
+            work(out.put, lambda: closed.is_set() or stop() or not main.is_alive())
+            out.put(None)
+        except Exception as error:  # raised again where it is read
+            out.put(error)
+
+    worker = threading.Thread(target=run, name=f"writing {name}")
+    worker.start()
+    try:
+        while (news := out.get()) is not None:
+            if isinstance(news, Exception):
+                raise news
+            yield news
+    finally:
+        closed.set()
+        worker.join()
+
+
+# ---------------------------------------------------------------- thinking and control tokens
 
 _OPEN, _CLOSE = "<think>", "</think>"
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import threading
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rag.errors import PackageMissing, ServerUnusable
-from rag.models import Draft, Message, fold_thinking, neutral
+from rag.models import Draft, Message, News, fold_thinking, neutral, relayed
 from rag.settings import SERVER, engine_name
 from rag.words import say
 
@@ -31,8 +29,6 @@ _CONTEXT = 4096  # tokens where the server does not say: Ollama's default, which
 # a server does not take them: most ignore what they don't know, some answer 400.
 _TEMPLATE = {"chat_template_kwargs": {"enable_thinking": False}}
 _PLAIN: tuple[dict[str, Any], ...] = ({**_TEMPLATE, "reasoning_effort": "none"}, _TEMPLATE, {})
-
-News = Draft | Exception | None  # a draft, what went wrong, or the end
 
 
 def open_server(engine: str, key: str | None = None, away: bool = False) -> ServerModel:
@@ -81,49 +77,27 @@ class ServerModel:
         return neutral(text)
 
     def write(self, messages: Sequence[Message], limit: int, stop: Callable[[], bool]) -> Generator[Draft, None, None]:
-        closed = threading.Event()
-        out: SimpleQueue[News] = SimpleQueue()
-        worker = threading.Thread(
-            target=self._work,
-            args=(messages, limit, lambda: closed.is_set() or stop(), out),
-            name=f"writing {self.name}",
-        )
-        worker.start()
-        try:
-            while (news := out.get()) is not None:
-                if isinstance(news, Exception):
-                    raise news
-                yield news
-        finally:
-            closed.set()
-            worker.join()
+        def work(out: Callable[[News], None], stopped: Callable[[], bool]) -> None:
+            try:
+                asyncio.run(self._until(stopped, messages, limit, out))
+            except Exception as error:  # the client's and the transport's errors have no common base
+                raise self._unusable(error) from error
 
-    def _work(
-        self, messages: Sequence[Message], limit: int, stopped: Callable[[], bool], out: SimpleQueue[News]
-    ) -> None:
-        """The thread: drafts go out as they come, then None, or what went wrong."""
-        try:
-            asyncio.run(self._until(stopped, messages, limit, out))
-            out.put(None)
-        except Exception as error:  # handed to the reader's thread, which raises it
-            unusable = self._unusable(error)
-            unusable.__cause__ = error
-            out.put(unusable)
+        yield from relayed(work, self.name, stop)
 
     async def _until(
-        self, stopped: Callable[[], bool], messages: Sequence[Message], limit: int, out: SimpleQueue[News]
+        self, stopped: Callable[[], bool], messages: Sequence[Message], limit: int, out: Callable[[News], None]
     ) -> None:
         asking = asyncio.ensure_future(self._ask(messages, limit, out))
-        main = threading.main_thread()
         while not asking.done():
             await asyncio.wait({asking}, timeout=_LOOK)
-            if stopped() or not main.is_alive():  # at the end of the program nobody reads on
+            if stopped():
                 asking.cancel()
                 await asyncio.wait({asking})
         if not asking.cancelled():
             asking.result()
 
-    async def _ask(self, messages: Sequence[Message], limit: int, out: SimpleQueue[News]) -> None:
+    async def _ask(self, messages: Sequence[Message], limit: int, out: Callable[[News], None]) -> None:
         import openai
 
         # No proxy from the environment: it would be another machine. No redirect: it could lead to one. Certificates
@@ -149,7 +123,7 @@ class ServerModel:
                         answer += (delta.content if delta else "") or ""
                         thought += more if isinstance(more, str) else ""
                         draft = fold_thinking(answer)
-                        out.put(Draft(draft.text, "\n".join(t for t in (thought.strip(), draft.thought) if t)))
+                        out(Draft(draft.text, "\n".join(t for t in (thought.strip(), draft.thought) if t)))
             if not ended:
                 raise EOFError
 
