@@ -108,8 +108,8 @@ def use(
 ) -> str:
     """Chooses a model for a library (made if it is not there); the name under which it is kept.
 
-    One that writes is asked something first: nothing is chosen that can't answer. One that embeds takes the place of the one
-    before as `Library.change_embedding` does. Errors: ModelUnusable, LibraryLocked.
+    One that writes is asked something first: nothing is chosen that can't answer. One that embeds takes the place of
+    the one before as `Library.change_embedding` does. Errors: ModelUnusable, LibraryLocked.
     """
 
     from rag.library import Library

@@ -14,7 +14,7 @@ import pytest
 from model_server import Call, serving
 
 import rag
-from rag import settings
+from rag import settings, words
 from rag.cli import run
 from rag.errors import ModelUnusable, PackageMissing, ServerUnusable
 from rag.models import Draft, LanguageModel, Message, open_model
@@ -166,6 +166,11 @@ def test_a_server_that_is_not_there_is_named_after_a_few_tries() -> None:
     started = time.monotonic()
     assert address in why(open_model(f"openai:m@{address}"))
     assert time.monotonic() - started < 15
+
+
+def test_errors_are_told_in_the_readers_language() -> None:
+    words.speak("en")
+    assert "can't be reached" in why(open_model(f"openai:m@http://127.0.0.1:{free_port()}/v1"))
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:

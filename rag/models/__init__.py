@@ -7,6 +7,7 @@ Nothing is ever downloaded here: a model is on this machine, or the error says t
 
 from __future__ import annotations
 
+import contextvars
 import re
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -118,7 +119,8 @@ def relayed(
         except Exception as error:  # raised again where it is read
             out.put(error)
 
-    worker = threading.Thread(target=run, name=f"writing {name}")
+    context = contextvars.copy_context()  # the language that errors are told in
+    worker = threading.Thread(target=context.run, args=(run,), name=f"writing {name}")
     worker.start()
     try:
         while (news := out.get()) is not None:

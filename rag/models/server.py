@@ -133,7 +133,7 @@ class ServerModel:
 
         for n, switches in enumerate(self._switches):
             try:
-                stream = await client.chat.completions.create(
+                stream: Any = await client.chat.completions.create(
                     model=self._model,
                     messages=[{"role": m.role, "content": m.text} for m in messages],  # type: ignore[misc]
                     max_tokens=limit,
