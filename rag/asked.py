@@ -107,12 +107,6 @@ class Asking(Notes):
         with self._looking() as c:
             return [_asked(row) for row in c.execute(query)]
 
-    def declined(self, most: int = 200) -> list[Asked]:
-        q = t.questions.c
-        query = sa.select(t.questions).where(q.state == "declined").order_by(q.id.desc()).limit(most)
-        with self._looking() as c:
-            return [_asked(row) for row in c.execute(query)]
-
 
 def without_numbers(text: str) -> str:
     """Without addresses of mail and numbers of eleven and more figures: telephones, identity cards, accounts."""

@@ -1,7 +1,7 @@
 """What editors correct in articles is done, undone, and done again when the file is read again: a back room of the store.
 
 A correction finds its article by its text as it was then, or, where the file says it otherwise now, by title and
-beginning; one that fits nowhere is left alone and told of.
+beginning; one that fits nowhere is left alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from rag import tables as t
 from rag.articles import article_id
 from rag.desktypes import Correction
-from rag.errors import BadSetting, UnknownName
+from rag.errors import BadSetting, UnknownName, Usage
 from rag.passages import VERSION, split
 from rag.types import Article, Document, Section
+from rag.words import say
 
 if TYPE_CHECKING:
     from rag.store import Store
@@ -31,7 +32,8 @@ BEGINNING = 24  # characters by which an article is known again whose text has c
 
 
 class Corrections:
-    """`follow`: brings the indexes up to date. Errors of writing: NoPermission, LibraryLocked, DiskFull."""
+    """`follow`: brings the indexes up to date. Errors of writing: NoPermission, LibraryLocked, DiskFull. Usage: of a
+    story that goes on upon another page."""
 
     def __init__(self, store: Store, follow: Callable[[], object]) -> None:
         self._store, self._follow = store, follow
@@ -45,26 +47,30 @@ class Corrections:
             raise BadSetting(name="field", value=", ".join(sorted(wrong)), allowed=", ".join(FIELDS))
         if fields.get("date") and not _is_date(fields["date"]):
             raise BadSetting(name="date", value=fields["date"], allowed="2024-01-31")
-        document, articles, at = self._place(name)
-        return self._do(document, articles, [at], "edit", {k: " ".join(v.split()) for k, v in fields.items()})[at]
+        with self._store.writing():
+            document, articles, at = self._place(name)
+            change = {k: " ".join(v.split()) for k, v in fields.items()}
+            return self._do(document, articles, [at], "edit", change)[at]
 
     def merge(self, name: str) -> Article:
         """With the article that follows it in its document. Errors: UnknownName, where none follows."""
-        document, articles, at = self._place(name)
-        if at + 1 >= len(articles):
-            raise UnknownName(name=name)
-        return self._do(document, articles, [at, at + 1], "merge", {})[at]
+        with self._store.writing():
+            document, articles, at = self._place(name)
+            if at + 1 >= len(articles):
+                raise UnknownName(name=name)
+            return self._do(document, articles, [at, at + 1], "merge", {})[at]
 
     def split(self, name: str, start: int, title: str = "") -> tuple[Article, Article]:
         """In two, the second from the paragraph that begins at `start` (characters of the text). Errors: UnknownName,
         BadSetting where no paragraph but the first begins there."""
-        document, articles, at = self._place(name)
-        text = articles[at].text
-        if not 0 < start < len(text) or text[start - 1] != "\n":
-            raise BadSetting(name="start", value=start, allowed="1…")
-        change = {"begins": text[start : start + BEGINNING], "start": start, "title": " ".join(title.split())}
-        after = self._do(document, articles, [at], "split", change)
-        return after[at], after[at + 1]
+        with self._store.writing():
+            document, articles, at = self._place(name)
+            text = articles[at].text
+            if not 0 < start < len(text) or text[start - 1] != "\n":
+                raise BadSetting(name="start", value=start, allowed="1…")
+            change = {"begins": text[start : start + BEGINNING], "start": start, "title": " ".join(title.split())}
+            after = self._do(document, articles, [at], "split", change)
+            return after[at], after[at + 1]
 
     def undo(self, source: str) -> Correction:
         """Takes the last correction of a document back. Errors: UnknownName, where there is none."""
@@ -76,13 +82,13 @@ class Corrections:
             document = self._store.document(source)
             if row is None or document is None:
                 raise UnknownName(name=source)
-            articles = list(self._store.articles(document_id=document.document_id))
+            articles = self._own(document.document_id)
             before = [_article(one) for one in json.loads(row.before)]
             done, _ = _applied(before, row.kind, json.loads(row.change), range(len(before)))
             at = next((i for i in range(len(articles)) if _same(articles[i : i + len(done)], done)), None)
             with self._store.transaction() as connection:
                 if at is not None:
-                    self._write(connection, document, [*articles[:at], *before, *articles[at + len(done) :]])
+                    self._write(connection, document, [*articles[:at], *before, *articles[at + len(done) :]], at)
                 connection.execute(sa.delete(t.corrections).where(c.id == row.id))
             self._follow()
             return _told(row)
@@ -93,6 +99,13 @@ class Corrections:
         with self._store._engine.connect() as connection:
             query = sa.select(t.corrections).where(c.document == source).order_by(c.id)
             return [_told(row) for row in connection.execute(query)]
+
+    def carried(self, name: str) -> bool:
+        """Whether its story goes on upon another page: it follows from its parts, and is not corrected as a whole."""
+        a, h = t.articles.c, t.halves.c
+        query = sa.select(h.position).join(t.articles, h.article == a.id).where(a.article_id == name)
+        with self._store._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def follows(self, name: str) -> Article | None:
         """The article that follows it in its document. Errors: UnknownName."""
@@ -127,9 +140,19 @@ class Corrections:
             raise UnknownName(name=name)
         return row
 
+    def _own(self, document: int) -> list[Article]:
+        """The document's articles, without those that go on upon another page."""
+        a, h = t.articles.c, t.halves.c
+        query = sa.select(a.article_id).join(t.halves, h.article == a.id).where(a.document == document)
+        with self._store._engine.connect() as connection:
+            carried = set(connection.execute(query).scalars())
+        return [one for one in self._store.articles(document_id=document) if one.article_id not in carried]
+
     def _place(self, name: str) -> tuple[Any, list[Article], int]:
         document = self._document(name)
-        articles = list(self._store.articles(document_id=document.id))
+        if self.carried(name):
+            raise Usage(what=say("library.carried"), remedy=say("library.carried_remedy"))
+        articles = self._own(document.id)
         at = next((i for i, a in enumerate(articles) if a.article_id == name), None)
         if at is None:
             raise UnknownName(name=name)
@@ -150,23 +173,35 @@ class Corrections:
             "change": _json(change),
             "before": _json([asdict(one) for one in targets]),
         }
-        with self._store.writing():
-            kept = self._store.document(document.source)
-            with self._store.transaction() as connection:
-                self._write(connection, kept, after)
-                connection.execute(sa.insert(t.corrections), row)
-            self._follow()
-        return list(self._store.articles(document_id=document.id))
+        kept = self._store.document(document.source)
+        with self._store.transaction() as connection:
+            self._write(connection, kept, after, at[0])
+            connection.execute(sa.insert(t.corrections), row)
+        self._follow()
+        return self._own(document.id)
 
-    def _write(self, connection: sa.Connection, kept: Any, articles: Sequence[Article]) -> None:
-        """The document with these articles in place of those it has; what did not change keeps its passages."""
+    def _write(self, connection: sa.Connection, kept: Any, articles: Sequence[Article], changed: int) -> None:
+        """The document with these articles in place of its own; what did not change keeps its passages, and parts of
+        stories that go on elsewhere keep their place."""
+        from rag import joining
         from rag.putting import put
 
-        d = t.documents.c
+        d, a, h = t.documents.c, t.articles.c, t.halves.c
+        halves = connection.execute(
+            sa.select(h.position, h.said).where(h.document == kept.document_id).order_by(h.position)
+        ).all()
+        whole = sa.select(h.article).where(h.article.is_not(None))
+        places = sa.select(a.position).where(a.document == kept.document_id, a.id.not_in(whole))
+        before = list(connection.execute(places).scalars())
+        woven, shift = list(articles), len(articles) - len(before)
+        for n, half in enumerate(halves):
+            stood = sum(position < half.position for position in before)
+            at = stood + n + (shift if stood > changed else 0)
+            woven.insert(at, joining.article(half.said))
         connection.execute(sa.update(t.documents).where(d.source == kept.source), {"splitter": ""})
         names = ("source", "format", "sha256", "encoding", "pages", "ocr_pages", "characters", "garbled", "losses")
         document = Document(**{name: getattr(kept, name) for name in names})
-        put(connection, document, ((a, split(a)) for a in articles), VERSION)
+        put(connection, document, ((one, split(one)) for one in woven), VERSION)
         connection.execute(sa.update(t.documents).where(d.source == kept.source), {"added_at": kept.added_at})
 
 

@@ -61,9 +61,6 @@ class Entry:
     article_id: str = ""
     withdrawn: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Line:

@@ -13,10 +13,9 @@ from datetime import date
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rag.alike import groups
+from rag.alike import groups, understood
 from rag.desktypes import Asked, Figures, Holdings, Line
-from rag.errors import Usage
-from rag.question import Question, understand
+from rag.question import Question
 from rag.words import say
 
 if TYPE_CHECKING:
@@ -78,11 +77,9 @@ def same(asked: Sequence[Asked]) -> list[list[Asked]]:
     words: list[str] = []
     meant: list[Question] = []
     for text in by_words:
-        try:
-            meant.append(understand(text))
+        if (question := understood(text)) is not None:
+            meant.append(question)
             words.append(text)
-        except Usage:  # nothing but marks is left of it
-            continue
     return [[one for i in places for one in by_words[words[i]]] for places in groups(meant)]
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag.alike import same
+from rag.alike import same, understood
 from rag.asked import Asking
 from rag.desktypes import Asked, Entry, Figures, Waiting
 from rag.entries import Entries, now, stands
@@ -254,13 +254,9 @@ class HelpDesk:
 
 
 def _questions(entry: Entry) -> Iterator[Question]:
-    from rag.question import understand
-
     for text in dict.fromkeys((entry.question, *entry.asked)):
-        try:
-            yield understand(text)
-        except Usage:  # a heading of nothing but marks
-            continue
+        if (meant := understood(text)) is not None:
+            yield meant
 
 
 def _after(first: Reply, piece: Piece) -> Piece:
@@ -274,7 +270,8 @@ def _after(first: Reply, piece: Piece) -> Piece:
     if reply is None:
         return replace(piece, text=f"{first.answer}\n{counted_on(piece.text)}")
     if reply.refused:
-        reply = replace(first, rewritten=reply.rewritten, seconds=reply.seconds, hits=(*first.hits, *reply.hits))
+        more = {name: getattr(reply, name) for name in ("rewritten", "seconds", "note", "thought")}
+        reply = replace(first, **more, hits=(*first.hits, *reply.hits))
         return replace(piece, text=reply.answer, reply=reply)
     cited: list[Citation] = [*first.citations, *(replace(c, n=c.n + n) for c in reply.citations)]
     reply = replace(

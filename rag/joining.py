@@ -52,7 +52,7 @@ def settle(c: sa.Connection, days: Iterable[str], change: int, left: Iterable[in
     Returns the ids of the passages that went."""
     h, a = t.halves.c, t.articles.c
     rows = c.execute(sa.select(t.halves).where(h.date.in_(sorted(days))).order_by(h.document, h.position)).all()
-    parts = [_article(row.said) for row in rows]
+    parts = [article(row.said) for row in rows]
     stale = {*left, *(r.article for r in rows if r.article is not None)}
     there = {
         (row.document, row.digest): row
@@ -106,7 +106,8 @@ def _documents(c: sa.Connection, articles: Sequence[int]) -> Sequence[Any]:
     return c.execute(sa.select(a.document).where(a.id.in_(articles))).all()
 
 
-def _article(said: str) -> Article:
+def article(said: str) -> Article:
+    """A part as its file had it, from the row that keeps it."""
     row = json.loads(said)
     half = row.pop("half")
     half["parts"] = tuple((kind, text) for kind, text in half["parts"])

@@ -76,7 +76,7 @@ def work(folder: Path, wanted: str, state: State, chance: random.Random, say: Ca
             if what == "change":
                 library.change_embedding()
             elif what == "reindex":
-                library._rebuild(None)
+                library.checkup(repair=True)
             elif what == "remove":
                 assert library.remove([f"{name}.jsonl"])[0].left == 0
             else:

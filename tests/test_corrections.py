@@ -133,3 +133,30 @@ def test_whatever_was_corrected_undoing_all_gives_the_file_back(
     while library.corrections.listed("简报.jsonl"):
         library.corrections.undo("简报.jsonl")
     assert [(a.title, a.text, a.article_id) for a in library.articles()] == before
+
+
+PAGES = {
+    "1.txt": "临川晚报 2022年11月3日 星期四 第1版 要闻\n\n# 一条老渠的百年\n\n"
+    "本报讯 1923年，临川的乡民用肩膀挑出了一条27公里的水渠。渠首的石碑上刻着136个名字，其中11个姓甚名谁已经认\n（下转第3版）\n\n"
+    "# 社区诊所添了新设备\n\n本报讯 近日，桂园社区装上了口腔综合治疗台，洗牙收费86元。（临川市卫健委 郝敏）\n",
+    "3.txt": "临川晚报 2022年11月3日 星期四 第3版 综合\n\n# 蜂农追着花期走\n\n"
+    "本报讯 五月槐花开，蜂农老谭把180箱蜂运上了北坡。（记者 余晚晴）\n\n# 一条老渠的百年\n（上接第1版）\n\n"
+    "不清。如今老渠还浇着4000亩田。\n\n守渠人每天走一遍。（本报记者 简宁）\n",
+}
+
+
+def test_a_story_that_goes_on_upon_another_page_stays_whole_when_its_neighbours_are_corrected(tmp_path: Path) -> None:
+    for name, text in PAGES.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    with rag.open(tmp_path / "library") as library:
+        library.add([tmp_path / name for name in PAGES])
+        canal, clinic, bees = (next(a for a in library.articles() if w in a.title) for w in ("老渠", "诊所", "蜂农"))
+        library.corrections.edit(clinic.article_id, author="郝敏")
+        library.corrections.edit(bees.article_id, title="蜂农")
+        assert library.article(canal.article_id) == canal
+        assert sorted(titles(library)) == ["一条老渠的百年", "社区诊所添了新设备", "蜂农"]
+        assert library._store.check() == []
+        with pytest.raises(errors.Usage):
+            library.corrections.edit(canal.article_id, title="老渠")
+        library.remove(["3.txt"])
+        assert library.articles()[0].text.endswith("已经认"), "its parts are known as before"

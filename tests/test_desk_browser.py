@@ -115,6 +115,7 @@ def test_a_pin_stands_on_the_first_page_until_it_is_withdrawn(visit: Callable[..
     page = visit(width)
     page.click('[data-tab-id="help"]')
     page.click("#help [data-part=pins]")
+    page.wait_for_selector("#help [data-does=pin]")
     for name, text in (
         ("question", "暴雨来了怎么避险？"),
         ("answer", "请往高处走。"),
@@ -132,6 +133,8 @@ def test_a_pin_stands_on_the_first_page_until_it_is_withdrawn(visit: Callable[..
     page.wait_for_selector("html.source #side .headline")
     page.keyboard.press("Escape")
     page.click('[data-tab-id="help"]')
+    page.wait_for_selector("#help [data-does=pin]")  # come back to: nothing is chosen
+    page.click("#help .q >> nth=0")
     page.click("#help [data-does=withdraw]")
     page.click("#help [data-does=withdraw].sure")
     page.wait_for_selector("#help .t-withdrawn")

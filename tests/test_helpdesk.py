@@ -114,7 +114,7 @@ def test_a_question_is_declined_with_a_reason(library: rag.Library) -> None:
         library.desk.decline(waiting.asked, " ")
     library.desk.decline(waiting.asked, "不在服务范围内")
     assert library.desk.waiting() == []
-    assert [a.told for a in library.desk.questions.declined()] == ["不在服务范围内"]
+    assert [a.told for a in library.desk.questions.between()] == ["不在服务范围内"]
 
 
 # ---------------------------------------------------------------- answers in the library

@@ -65,7 +65,7 @@ def test_the_old_model_serves_while_another_is_asked_for(folder: Path, monkeypat
         assert library.change_embedding()
         finds(library, "tiny-16")
         assert library._store.models() == ["tiny-16"]
-        assert library._faults() == []
+        assert library.checkup().faults == ()
         assert not library.change_embedding()
     monkeypatch.delenv("RAG_EMBEDDING")
     with rag.open(folder) as library:
@@ -109,7 +109,7 @@ def test_what_comes_in_meanwhile_is_there_afterwards(folder: Path, monkeypatch: 
         assert library.change_embedding()
         finds(library, "tiny-16")
         assert library.search("谁说油菜开花了？").hits[0].source == "迟到.txt"
-        assert library._faults() == []
+        assert library.checkup().faults == ()
 
 
 def test_another_process_that_serves_sees_the_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

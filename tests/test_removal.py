@@ -108,7 +108,7 @@ def test_a_thousand_additions_replacements_and_removals_leave_what_a_plain_model
             agree(library, model, model.gone - checked)
             checked |= model.gone
         agree(library, model, model.gone)
-        assert library._faults() == []
+        assert library.checkup().faults == ()
         said = "".join(column + question for column, question in library.examples(500))
         assert not any(word in said for word in model.gone), "nothing that went is suggested"
         library.remove(list(model.files))

@@ -136,9 +136,11 @@ class Desk:
         if article is None:
             return markup.preview(self.say, None)
         corrections = self.library.corrections
-        fields = fixing.fields(self.say, article, corrections.follows(article.article_id)) if editing else None
-        corrected = len(corrections.listed(corrections.document_of(article.article_id)))
-        return markup.preview(self.say, article, fields, corrected)
+        name = article.article_id
+        whole = not corrections.carried(name)
+        fields = fixing.fields(self.say, article, corrections.follows(name)) if editing and whole else None
+        corrected = len(corrections.listed(corrections.document_of(name)))
+        return markup.preview(self.say, article, fields, corrected, whole)
 
     def correct(self, told: Mapping[str, object]) -> tuple[str, Article | None]:
         """What came of a correction, and the article that stands there now; None where nothing was changed."""

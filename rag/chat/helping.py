@@ -90,8 +90,7 @@ class Helping:
             return markup.done(say, words), where
 
         if does in ("answer", "decline"):
-            waiting = desk.waiting()
-            chosen = self._waiting(waiting, place.chosen) or (waiting[0] if waiting else None)
+            chosen = self._waiting(desk.waiting(), field("number"))
             if chosen is None:
                 raise Usage(what=say("desk.wrong.question"), remedy=say("desk.wrong.remedy"))
             if does == "decline":

@@ -14,6 +14,12 @@ from rag.chat.markup import library as shelves
 from rag.chat.markup.troubles import trouble_card
 from rag.errors import Error
 
+# As the page's own bridge: desk.js sends ragShelf("correct", {…}) and ragShelf("health", {…}).
+BRIDGE = """
+window.ragShelf = (name, detail) => trigger(name, detail || {});
+/* 'correct' 'health' */
+"""
+
 
 def parts(words: Say) -> dict[str, Any]:
     stands: dict[str, Any] = {}
@@ -32,6 +38,7 @@ def parts(words: Say) -> dict[str, Any]:
             stands["list"] = html(elem_id="list")
             stands["overview"] = html(elem_id="overview")
         stands["preview"] = html(elem_id="preview")
+    stands["bridge"] = gr.HTML("", elem_id="shelf-bridge", apply_default_css=False, js_on_load=BRIDGE)
     stands["rows"], stands["chosen"] = gr.State(ROWS), gr.State("")
     stands["clock"] = gr.Timer(3, active=False)
     return stands
@@ -110,8 +117,9 @@ def wire(desk: Desk, shelf: dict[str, Any], bridge: Any, tab: Any) -> None:
     everything = [*(shelf[n] for n in ("head", "outcome", "list", "preview", "overview")), rows, chosen, clock]
     bridge.given(add, search, everything, show_progress="hidden", api_visibility="private", concurrency_limit=1)
     bridge.remove(remove, search, everything, show_progress="hidden", api_visibility="private", concurrency_limit=1)
-    bridge.correct(correct, [search, rows], everything, **AT_HAND)
-    bridge.health(health, None, shelf["outcome"], show_progress="hidden", api_visibility="private", concurrency_limit=1)
+    own = shelf["bridge"]
+    own.correct(correct, [search, rows], everything, **AT_HAND)
+    own.health(health, None, shelf["outcome"], show_progress="hidden", api_visibility="private", concurrency_limit=1)
     bridge.choose(choose, [search, rows], everything, trigger_mode="always_last", **AT_HAND)
     bridge.more(more, [search, rows, chosen], everything, **AT_HAND)
     search.change(found, [search, chosen], everything, trigger_mode="always_last", **AT_HAND)

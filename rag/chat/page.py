@@ -22,7 +22,7 @@ from rag.words import catalogue, say
 # One component carries events from the page's script: send("ask", {…}) calls the handler bound to that name.
 BRIDGE = """
 window.ragSend = (name, detail) => trigger(name, detail || {});
-/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' 'correct' 'health' */
+/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' */
 """
 
 

@@ -80,7 +80,14 @@
   function fields(button) {
     const form = button.closest("[data-form]"), told = {};
     for (const one of form ? $$("[name]", form) : []) told[one.name] = one.value;
+    if (told.editor) try { localStorage.setItem("rag.editor", told.editor); } catch (e) { /* a private window keeps nothing */ }
     return told;
+  }
+  function sign() {                   // the name an editor signed with last
+    const box = $("#help [name=editor]");
+    if (!box || box.value || box.dataset.signed) return;
+    box.dataset.signed = "1";
+    try { box.value = localStorage.getItem("rag.editor") || ""; } catch (e) { /* nothing was kept */ }
   }
   let picked = false;                 // on a phone what was chosen stands below the list: the page goes there
   function show() {
@@ -98,8 +105,8 @@
       if (b.dataset.sure && !b.classList.contains("sure")) { b.classList.add("sure"); $("span", b).textContent = b.dataset.sure; return; }
       window.ragDesk("act", {...fields(b), does: b.dataset.does, number: b.dataset.number || ""});
     },
-    "do-correct": (b) => window.ragSend("correct", {...fields(b), does: b.dataset.does, article: b.dataset.article || "", start: b.dataset.start || ""}),
-    "do-health": (b) => window.ragSend("health", {does: b.dataset.does}),
+    "do-correct": (b) => window.ragShelf("correct", {...fields(b), does: b.dataset.does, article: b.dataset.article || "", start: b.dataset.start || ""}),
+    "do-health": (b) => window.ragShelf("health", {does: b.dataset.does}),
     "do-article": (b) => { if (b.closest("#help")) { const ask = $('#tabs [role=tablist] [data-tab-id="ask"]'); if (ask) ask.click(); } },
   };
   document.addEventListener("click", (event) => {
@@ -112,7 +119,7 @@
   }, true);
   document.addEventListener("DOMContentLoaded", () => {
     let planned = 0;
-    new MutationObserver(() => { if (!planned) planned = requestAnimationFrame(() => { planned = 0; mark(); show(); }); })
+    new MutationObserver(() => { if (!planned) planned = requestAnimationFrame(() => { planned = 0; mark(); show(); sign(); }); })
       .observe(document.body, {childList: true, subtree: true});
   });
 })();

@@ -37,7 +37,7 @@ def pinned(say: Say, pins: Sequence[Entry]) -> Html:
 
 def _pin(say: Say, pin: Entry) -> Html:
     lines = [el("p", pin.answer[a:b]) for a, b in paragraphs(pin.answer)]
-    until = say("chat.desk.until", day=moment(say, pin.until)) if pin.until else ""
+    until = say("chat.desk.until", day=minute(say, pin.until)) if pin.until else ""
     facts = dotted((say("chat.desk.from", source=pin.source), day(say, pin.day), until))
     opening = button("do-article", "file", say("chat.open"), data_article=pin.article_id)
     return el(
@@ -49,6 +49,6 @@ def _pin(say: Say, pin: Entry) -> Html:
     )
 
 
-def moment(say: Say, iso: str) -> str:
+def minute(say: Say, iso: str) -> str:
     """2025-07-01T18:00 → 2025年7月1日 18:00"""
     return " ".join(p for p in (day(say, iso[:10]), iso[11:16]) if p)

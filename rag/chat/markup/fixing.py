@@ -52,7 +52,7 @@ def fields(say: Say, article: Article, following: Article | None) -> Html:
 
 def done(say: Say, does: str) -> Html:
     key = does if does in ("edit", "merge", "split") else "undo"
-    return el("p", el("span", say(f"chat.fix.{key}_done"), css="stt"), css="card sec told", role="status")
+    return el("p", el("span", say(f"chat.fix.{key}_done"), css="stt"), css="card sec done", role="status")
 
 
 def overview(say: Say, held: Holdings) -> Html:
@@ -107,7 +107,7 @@ def _columns(say: Say, columns: Sequence[tuple[str, int]]) -> Html:
 
 
 def checking(say: Say) -> Html:
-    return el("p", say("chat.fix.checking"), css="card sec told", role="status")
+    return el("p", say("chat.fix.checking"), css="card sec done", role="status")
 
 
 def health(say: Say, told: Checkup) -> Html:

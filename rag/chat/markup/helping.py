@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from rag.chat.markup import Html, Say, button, day, dotted, el, raw
 from rag.chat.markup import figures as charts
-from rag.chat.markup.feedback import moment
+from rag.chat.markup.feedback import minute
 from rag.desktypes import Asked, Entry, Figures, Waiting
 
 PARTS = ("waiting", "answers", "pins", "figures", "lines")
@@ -41,7 +41,7 @@ def head(say: Say, part: str, waiting: int, pins: int, week: Figures) -> Html:
 
 
 def done(say: Say, words: str) -> Html:
-    return el("p", el("span", words, css="stt"), css="card sec told", role="status")
+    return el("p", el("span", words, css="stt"), css="card sec done", role="status")
 
 
 # ---------------------------------------------------------------- fields
@@ -119,7 +119,7 @@ def _question(say: Say, w: Waiting) -> Html:
         el("li", el("b", title or name), button("do-article", "file", say("chat.open"), data_article=name))
         for name, title in list(near.items())[:3]
     ]
-    first = min(a.day for a in w.asked)
+    first, number = min(a.day for a in w.asked), str(w.asked[0].number)
     return el(
         "section",
         el("h2", w.question),
@@ -138,12 +138,17 @@ def _question(say: Say, w: Waiting) -> Html:
             _field(say, "answer", kind="area", hint=say("chat.desk.answer_hint")),
             el("div", _field(say, "source", hint=say("chat.desk.source_hint")), _field(say, "editor"), css="pair"),
             el("div", _field(say, "until", kind="date"), el("p", say("chat.desk.until_told"), css="xs"), css="pair"),
-            el("div", _act(say, "answer", icon="send"), css="row"),
+            el("div", _act(say, "answer", icon="send", number=number), css="row"),
             data_form=True,
         ),
         el(
             "div",
-            el("div", _field(say, "why", hint=say("chat.desk.why_hint")), _act(say, "decline", ""), css="pair end"),
+            el(
+                "div",
+                _field(say, "why", hint=say("chat.desk.why_hint")),
+                _act(say, "decline", "", number=number),
+                css="pair end",
+            ),
             data_form=True,
             css="other",
         ),
@@ -158,7 +163,7 @@ def entries(say: Say, told: Sequence[tuple[Entry, str]], chosen: tuple[Entry, st
     """Each with its state; beside them the one chosen, or for pins a form for a new one."""
     rows = []
     for entry, state in told[:SHOWN]:
-        until = say("chat.desk.until", day=moment(say, entry.until)) if entry.until else say("chat.desk.for_ever")
+        until = say("chat.desk.until", day=minute(say, entry.until)) if entry.until else say("chat.desk.for_ever")
         facts = raw(_state(say, state), el("span", dotted((entry.source, until))))
         rows.append(_row(str(entry.entry_id), entry.question, facts, chosen is not None and entry is chosen[0]))
     left = _list(say, rows, f"no_{kind}")

@@ -152,8 +152,11 @@ def _row(say: Say, a: Article, on: bool) -> Html:
     )
 
 
-def preview(say: Say, article: Article | None, editing: Html | None = None, corrected: int = 0) -> Html:
-    """`editing`: the fields to correct it by, in place of how readers see it. `corrected`: how often its document was."""
+def preview(
+    say: Say, article: Article | None, editing: Html | None = None, corrected: int = 0, whole: bool = True
+) -> Html:
+    """`editing`: the fields to correct it by, in place of how readers see it. `corrected`: how often its document was.
+    `whole`: it can be corrected."""
     bar = el("div", el("h2", say("chat.lib.preview")), css="sbar")
     if article is None:
         return el("section", bar, el("p", say("chat.lib.preview_none"), css="note"), css="card pre")
@@ -173,5 +176,5 @@ def preview(say: Say, article: Article | None, editing: Html | None = None, corr
                       data_article=article.article_id)  # fmt: skip
     text = el("div", cutting, css="bd", tabindex="0", role="region", aria_label=say("chat.panel.text"))
     source = el("span", article.source, css="muted sm")
-    foot = None if editing else el("div", correct, remove, undo, source, css="ft")
+    foot = None if editing else el("div", correct if whole else None, remove, undo, source, css="ft")
     return el("section", bar, text, foot, css="card pre", aria_label=say("chat.lib.preview"))
