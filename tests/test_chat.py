@@ -531,7 +531,7 @@ def scripted(ask: Any = None, article: Article | None = ARTICLE) -> Any:
         reprints=lambda i: [],
         articles=lambda only=None, **more: [article], state=lambda: LibraryState(1, 1, 3, 3, None),
         settings=SimpleNamespace(engine=None, language="zh"), engine="builtin",
-        desk=SimpleNamespace(noted=lambda reply, origin: reply),
+        desk=SimpleNamespace(noted=lambda reply, *where: reply),
     )  # fmt: skip
 
 

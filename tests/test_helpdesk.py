@@ -263,6 +263,12 @@ def test_figures_count_by_week_column_and_source(library: rag.Library) -> None:
     assert library.desk.figures("2025-03-01").all.questions == 2
 
 
+def test_readers_are_counted_where_they_signed_in(library: rag.Library) -> None:
+    for asker in ("李明", "王敏", "李明"):
+        library.desk.noted(Reply("夜校在哪里？", "在镇上。"), "page", asker)
+    assert library.desk.figures().readers == 2
+
+
 def test_no_questions_make_no_figures(library: rag.Library) -> None:
     told = figures([])
     assert (told.all.questions, told.weeks, told.seconds) == (0, (), 0.0)

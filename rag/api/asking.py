@@ -67,14 +67,20 @@ class Asking:
         return await self._turn(lambda: self.library.search(question, k, only=only, history=remembered(history)))
 
     async def reply(
-        self, question: str, only: Filter, history: Sequence[Turn], engine: str, gone: Callable[[], Awaitable[bool]]
+        self,
+        question: str,
+        only: Filter,
+        history: Sequence[Turn],
+        engine: str,
+        gone: Callable[[], Awaitable[bool]],
+        asker: str = "",
     ) -> Reply:
-        """`gone`: asked now and then whether the caller has left, which ends the writing."""
+        """`gone`: asked now and then whether the caller has left, which ends the writing. `asker`: who signed in."""
         stop = threading.Event()
 
         def ask() -> Reply:
             reply = self.library.ask(question, history=remembered(history), only=only, engine=engine, stop=stop.is_set)
-            return self.library.desk.noted(reply, "api")
+            return self.library.desk.noted(reply, "api", asker)
 
         work = asyncio.ensure_future(self._turn(ask))
         try:

@@ -73,9 +73,9 @@ class Own:
         self._adding = asyncio.Semaphore(2)  # one that adds, one whose files are read meanwhile
 
     async def ask(self, asked: Asked, request: Request) -> JSONResponse:
-        engine = self.asking.engine(asked.engine)
+        engine, person = self.asking.engine(asked.engine), caller.of(request.scope).person
         reply = await self.asking.reply(
-            asked.question, asked.filter.filter(), asked.turns(), engine, request.is_disconnected
+            asked.question, asked.filter.filter(), asked.turns(), engine, request.is_disconnected, person
         )
         return JSONResponse(
             {"id": asked.id, **reply.to_json(), "engine": self.asking.model(reply.engine), "noted": reply.noted}

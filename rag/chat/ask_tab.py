@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rag.chat import reader as reading
-from rag.chat.blocks import AT_HAND, IN_TURN, detail, gr, html, opened_page, owner
+from rag.chat.blocks import AT_HAND, IN_TURN, detail, gr, html, opened_page, owner, person
 from rag.chat.conversation import Conversation, Exchange, Trouble
 from rag.chat.markup import Say, el, pages, raw
 from rag.chat.markup.feedback import pinned
@@ -152,7 +152,7 @@ def wire(
         written = None
         try:
             begun = {box: composer(True, "ask_meanwhile", value=""), chat["greeting"]: "", done: None}
-            for step in reader.ask(question, now, only, stop, engine):
+            for step in reader.ask(question, now, only, stop, engine, person(request)):
                 if step.conversation is not None:
                     written, error = notebook.kept(owner(request), step.conversation)
                     begun = {**begun, done: (written, step.exchange, error)}

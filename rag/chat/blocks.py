@@ -38,7 +38,7 @@ def without_stubs() -> Iterator[None]:
 with without_stubs():
     import gradio as gr
 
-__all__ = ["AT_HAND", "AT_ONCE", "IN_TURN", "detail", "gr", "html", "opened_page", "owner"]
+__all__ = ["AT_HAND", "AT_ONCE", "IN_TURN", "detail", "gr", "html", "opened_page", "owner", "person"]
 
 AT_ONCE = 8  # answers written at the same time; what is not an answer does not wait for them
 
@@ -66,3 +66,8 @@ def opened_page(request: gr.Request) -> str:
 def owner(request: gr.Request) -> str:
     """Whose conversations this browser sees, as the server's gate found out."""
     return caller.of(request.request.scope).name
+
+
+def person(request: gr.Request) -> str:
+    """The name that this browser signed in with, "" where nobody does."""
+    return caller.of(request.request.scope).person

@@ -98,8 +98,9 @@ class Reader:
         only: Filter,
         stop: threading.Event,
         engine: str | None = None,
+        asker: str = "",
     ) -> Iterator[Step]:
-        """The exchange as it grows, then as it is kept. Errors become its card."""
+        """The exchange as it grows, then as it is kept. Errors become its card. `asker`: who signed in."""
         say = self.say
         number, asked = len(conversation.exchanges), answers.question(question)
         started = time.monotonic()
@@ -121,7 +122,7 @@ class Reader:
                     yield Step(markup.raw(asked, answers.writing(say, number, piece, name, now - started)))
             if reply is None:
                 raise errors.Error(detail="no reply")
-            exchange = self._finished(question, reply, only)
+            exchange = self._finished(question, reply, only, asker)
         except errors.Error as error:
             exchange = Exchange(question, trouble=self._trouble(error, written), only=only)
         except Exception as error:  # whatever a model or a file does, the reader gets a card and keeps the question
@@ -136,9 +137,9 @@ class Reader:
         shown = markup.raw(answers.question(exchange.question), card)
         return Step(shown, conversation, exchange)
 
-    def _finished(self, question: str, reply: Reply, only: Filter) -> Exchange:
+    def _finished(self, question: str, reply: Reply, only: Filter, asker: str) -> Exchange:
         self.told(reply)
-        reply = self.library.desk.noted(reply, "page")
+        reply = self.library.desk.noted(reply, "page", asker)
         references = {c.n: self._reference(c) for c in reply.citations}
         return Exchange(question, reply, None, only, self.articles(), references, best_of_articles(reply.hits))
 
