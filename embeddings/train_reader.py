@@ -476,7 +476,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("reader-work"), help="checkpoints; made when not there")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint, for --minutes more")
     parser.add_argument("--export", action="store_true", help="only write the last checkpoint as ONNX")
-    parser.add_argument("--seed", type=int, default=SEED, help="another one for each stretch: other examples come first")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help="another one for each stretch: other examples come first"
+    )
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     saved = options.work / "reader.pt"

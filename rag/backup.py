@@ -20,9 +20,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rag import __version__
+from rag import __version__, fetching
 from rag import tables as t
 from rag.errors import LibraryDamaged, NotALibrary
+from rag.settings import Server
 from rag.words import say
 
 MANIFEST = "manifest.json"
@@ -114,14 +115,13 @@ def _texts(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
 # ---------------------------------------------------------------- one file
 
 
-def backup(engine: sa.Engine, folder: Path, file: Path) -> int:
-    """See `Store.backup`. The copy is made by SQLite in one read transaction, so a writer beside it does no harm."""
+def backup(engine: sa.Engine, file: Path) -> int:
+    """See `Store.backup`. The copy is made in one read transaction, so a writer beside it does no harm."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as beside:
             copy, packed = Path(beside) / t.DATABASE, Path(beside) / "backup.zip"
-            with closing(engine.raw_connection()) as raw:  # VACUUM stands in no transaction
-                raw.cursor().execute("VACUUM INTO ?", (str(copy),))
+            _copied(engine, Path(beside) / "library", copy)
             manifest = {
                 "format": FORMAT,
                 "program": __version__,
@@ -146,10 +146,48 @@ def identity(engine: sa.Engine) -> str:
     return str(json.loads(own))
 
 
-def restore(file: Path, folder: Path) -> None:
+def _copied(engine: sa.Engine, beside: Path, copy: Path) -> None:
+    """The library's database as one file of SQLite's; that of a server is poured into such a one first."""
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as raw:  # VACUUM stands in no transaction
+            raw.cursor().execute("VACUUM INTO ?", (str(copy),))
+        return
+    from rag import moving
+
+    other, _ = t.connect(beside, create=True, readonly=False)
+    try:
+        with fetching.snapshot(engine) as c, moving.writing(other) as there:
+            moving.pour_all(c, there)
+        _copied(other, beside, copy)
+    finally:
+        other.dispose()
+
+
+def _restore_to_server(file: Path, place: Server) -> None:
+    """In one transaction: who reads sees the old library until the new one is there."""
+    from rag import moving
+
+    with tempfile.TemporaryDirectory(prefix="rag-restore-") as beside:
+        copy = Path(beside) / t.DATABASE
+        _unpack(file, copy)
+        _prove(file, copy)
+        engine, _ = t.connect(place, create=True, readonly=False)
+        other, _ = t.connect(copy.parent, create=False, readonly=False)
+        try:
+            with moving.alone(engine, place), other.connect() as c, moving.writing(engine) as there:
+                moving.pour_all(c, there)
+        finally:
+            engine.dispose()
+            other.dispose()
+
+
+def restore(file: Path, folder: Path | Server) -> None:
     """See `rag.store.restore`. The database is proved in a folder beside, then copied in by SQLite as one transaction:
     a kill leaves the old library, and readers see the old one until they see the new. One that can't be read any more
     is set aside as `library.db.damaged`."""
+    if isinstance(folder, Server):
+        _restore_to_server(file, folder)
+        return
     t.look_at(folder, create=True)
     lock = t.lock(folder, wait=1.0)
     database = folder / t.DATABASE

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from rag import tables as t
 from rag.errors import UnknownName
-from rag.noting import Notes
+from rag.noting import Notes, wait_for_notes
 from rag.text import fold
 from rag.types import Talk
 from rag.words import say
@@ -53,7 +53,7 @@ class Conversations(Notes):
         Errors: UnknownName, for somebody else's."""
         c, e = t.conversations.c, t.exchanges.c
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._writing() as connection:
+        with self._writing(key) as connection:
             row = connection.execute(sa.select(t.conversations).where(c.key == key)).first()
             if row is not None and row.owner != owner:
                 raise UnknownName(name=key)
@@ -81,7 +81,7 @@ class Conversations(Notes):
     def rename(self, owner: str, key: str, title: str) -> Talk:
         """Errors: UnknownName."""
         title = _title(title)
-        with self._writing() as connection:
+        with self._writing(key) as connection:
             self._own(connection, owner, key)
             e, c = t.exchanges.c, t.conversations.c
             said = connection.execute(sa.select(e.said).where(e.conversation == key).order_by(e.position)).scalars()
@@ -91,7 +91,7 @@ class Conversations(Notes):
 
     def share(self, owner: str, key: str, shared: bool) -> Talk:
         """Whether others who have the link may read it. Errors: UnknownName."""
-        with self._writing() as connection:
+        with self._writing(key) as connection:
             self._own(connection, owner, key)
             mine = t.conversations.c.key == key
             connection.execute(sa.update(t.conversations).where(mine), {"shared": int(shared)})
@@ -99,7 +99,7 @@ class Conversations(Notes):
 
     def drop(self, owner: str, key: str) -> None:
         """Errors: UnknownName."""
-        with self._writing() as connection:
+        with self._writing(key) as connection:
             self._own(connection, owner, key)
             connection.execute(sa.delete(t.exchanges).where(t.exchanges.c.conversation == key))
             connection.execute(sa.delete(t.conversations).where(t.conversations.c.key == key))
@@ -114,6 +114,7 @@ def forget(c: sa.Connection, article_ids: Set[str]) -> None:
     """These articles are removed: answers that cite them are withdrawn, wherever else they are shown they go."""
     e = t.exchanges.c
     changed: set[str] = set()
+    wait_for_notes(c)
     for row in c.execute(sa.select(t.exchanges).where(e.said.contains('"article_id"'))).all():
         said = json.loads(row.said)
         if (left := _without(said, article_ids)) != said:
@@ -153,7 +154,7 @@ def _talk(row: Any) -> Talk:
 
 
 def _title(text: str) -> str:
-    return " ".join(text.split())[:MOST_TITLE]
+    return " ".join(text.replace("\0", " ").split())[:MOST_TITLE]
 
 
 def _words(said: Mapping[str, Any]) -> tuple[str, str]:
@@ -162,4 +163,4 @@ def _words(said: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _folded(title: str, said: Sequence[Mapping[str, Any]]) -> str:
-    return fold("\n".join([title, *(text for one in said for text in _words(one))]))
+    return fold("\n".join([title, *(text for one in said for text in _words(one))]).replace("\0", " "))

@@ -151,7 +151,7 @@ class Corrections:
     def _place(self, name: str) -> tuple[Any, list[Article], int]:
         document = self._document(name)
         if self.carried(name):
-            raise Usage(what=say("library.carried"), remedy=say("library.carried_remedy"))
+            raise Usage(what=say("library.stitched"), remedy=say("library.stitched_remedy"))
         articles = self._own(document.id)
         at = next((i for i, a in enumerate(articles) if a.article_id == name), None)
         if at is None:

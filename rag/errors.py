@@ -3,18 +3,21 @@
     Error
     ├─ Usage            2  the command or the question is wrong
     │  ├─ EmptyQuestion · QuestionTooLong · BadBatchLine · BadSetting · NameTaken · PasswordTooShort
+    │  ├─ NotEmpty · NoQueue
     ├─ NothingThere     3  an empty library, an unknown name
     │  ├─ EmptyLibrary · UnknownName · PathMissing
     ├─ FileRefused      4  one input can't be read; the others go in
     ├─ LibraryDamaged   5  the database can't be read
     │  ├─ LibraryNewer     made by a newer version
     │  ├─ NotALibrary      a file, or a folder of something else
+    │  ├─ MoveUnfinished   `rag move` was interrupted on the way there
     │  └─ OtherEmbedding   embedded by a model that is not here
     ├─ ModelUnusable    6  no model there, or none that can be used
     │  ├─ ModelsNotInstalled · PackageMissing
     │  └─ ServerUnusable · PullFailed
     ├─ LibraryLocked    7  another process is writing
     ├─ SignInNeeded · SignInRefused · NotAllowed · TooMany · TooLarge   2  the server will not have it
+    ├─ ServerUnreachable · ServerRefuses · ClusterNotInstalled   2  the database of a library on a server
     └─ DiskFull · NoPermission · PortTaken   2  the machine will not have it
 
 Words stand in `words/*.json` under `errors.<key>`: `what` is wrong and the `remedy`.
@@ -92,6 +95,18 @@ class PasswordTooShort(Usage):
     key = "password_too_short"
 
 
+class NotEmpty(Usage):
+    """`rag move` to a place that holds another library. Fields: library."""
+
+    key = "not_empty"
+
+
+class NoQueue(Usage):
+    """`rag work` for a library in a folder. Fields: library."""
+
+    key = "no_queue"
+
+
 class NothingThere(Error):
     key = "nothing_there"
     exit_code = 3
@@ -139,6 +154,12 @@ class NotALibrary(LibraryDamaged):
     """The path is a file or holds something else. Fields: library."""
 
     key = "not_a_library"
+
+
+class MoveUnfinished(LibraryDamaged):
+    """A library is being moved there and not all of it has come. Fields: library."""
+
+    key = "move_unfinished"
 
 
 class OtherEmbedding(LibraryDamaged):
@@ -214,6 +235,24 @@ class TooLarge(Error):
     """More was sent than one request may hold. Fields: megabytes."""
 
     key = "too_large"
+
+
+class ServerUnreachable(Error):
+    """Nobody answers at the database's address, or the connection was lost. Fields: library, detail."""
+
+    key = "server_unreachable"
+
+
+class ServerRefuses(Error):
+    """The database's server answers, but lets this account or this name not in. Fields: library, detail."""
+
+    key = "server_refuses"
+
+
+class ClusterNotInstalled(Error):
+    """The package that speaks with PostgreSQL is not installed. Fields: library."""
+
+    key = "cluster_not_installed"
 
 
 class DiskFull(Error):

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _AT_ONCE = 500  # numbers in one IN list
 
 
+def snapshot(engine: sa.Engine) -> sa.Connection:
+    """A connection that sees the library as it is at its first look, whatever is written meanwhile."""
+    c = engine.connect()
+    return c if c.dialect.name == "sqlite" else c.execution_options(isolation_level="REPEATABLE READ")
+
+
 def let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
     """Conditions over `articles` and, for sources, `documents`. Dates overlap: 2025 is in every month of 2025."""
     a = t.articles.c

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from rag import settings as places
 from rag.checking import checkup
-from rag.errors import EmptyLibrary, FileRefused, LibraryDamaged, LibraryNewer, PathMissing, UnknownName
+from rag.errors import (
+    EmptyLibrary,
+    FileRefused,
+    LibraryDamaged,
+    LibraryNewer,
+    MoveUnfinished,
+    PathMissing,
+    UnknownName,
+)
 from rag.meaning import Meaning, found
 from rag.settings import Settings
 from rag.types import (
@@ -33,15 +41,17 @@ from rag.types import (
     Reply,
     Turn,
 )
-from rag.wiring import BUILTIN, last_reply, open_embedder, open_engine, open_reader, receipt, timed
+from rag.wiring import BUILTIN, keep, last_reply, open_embedder, open_engine, open_reader, timed
 from rag.words import say
 
 if TYPE_CHECKING:
     from rag.answering import Engine
     from rag.answering.reader import Reader
     from rag.desktypes import Holdings
+    from rag.moving import Sum
     from rag.question import Question
     from rag.store import Store
+    from rag.tasks import Tasks
 
 Watch = Callable[[Progress], None]
 ANY = Filter()
@@ -59,8 +69,9 @@ def open(folder: str | PathLike[str] | None = None, *, engine: str | None = None
     from rag.store import Store
 
     chosen = places.load(folder, engine=engine)
-    if not create and (not chosen.library.exists() or (chosen.library.is_dir() and not any(chosen.library.iterdir()))):
-        raise EmptyLibrary(library=chosen.library)
+    here = chosen.library
+    if not create and isinstance(here, Path) and (not here.exists() or (here.is_dir() and not any(here.iterdir()))):
+        raise EmptyLibrary(library=here)
     return Library(Store.open(chosen.library, create=create), chosen)
 
 
@@ -81,6 +92,7 @@ class Library:
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()
+        self._warm = False
         self._reader_: Reader | None = None
         self._engines: dict[tuple[str, str], Engine] = {}  # by their names and those of their embedding models
 
@@ -126,6 +138,12 @@ class Library:
         if self._store.counts().passages:
             self._engine(engine)
             self._meaning.serving().index.refresh()
+        self._warm = True
+
+    def ready(self) -> bool:
+        """The library can be read, and a first question would not wait for what `warm_up` opens."""
+        self._store.documents(limit=1)
+        return self._warm
 
     # ---------------------------------------------------------------- adding and removing
 
@@ -145,7 +163,15 @@ class Library:
             if not path.exists():
                 raise PathMissing(path=path)
         tell = progress or (lambda step: None)
-        receipts: list[Receipt] = []
+        if not isinstance(self.settings.library, Path):
+            from rag import working
+
+            receipts = working.add(self, given, tell)
+            self._catch_up(tell)
+            if embed:
+                self.embed_pending(progress=progress)
+            return receipts
+        receipts = []
         eyes = Recogniser(self.settings.threads, tell)
         with self._store.writing():
             self._meaning.keep()
@@ -167,33 +193,7 @@ class Library:
         return receipts
 
     def _put(self, document: Document | FileRefused, source: str) -> Receipt:
-        """Keeps one document; its receipt."""
-        from rag.articles import cut
-        from rag.passages import VERSION, split
-
-        started = time.monotonic()
-        if isinstance(document, FileRefused):
-            return Receipt(
-                str(document.fields.get("file", source)),
-                "refused",
-                str(document.fields.get("reason", document)),
-                seconds=time.monotonic() - started,
-            )
-        if self._store.unchanged(document.source, document.sha256, VERSION):
-            kept = self._store.document(document.source)
-            articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
-            return receipt(document, "unchanged", started, articles, passages)
-        same = [s for s in self._store.same_bytes(document.sha256) if s != document.source]
-        articles_ = self.corrections.applied(document.source, cut(document))
-        if not articles_:
-            return receipt(document, "refused", started, reason=say("library.no_article"))
-        try:
-            put = self._store.put(document, ((a, split(a)) for a in articles_), splitter=VERSION)
-        except FileRefused as refusal:
-            return self._put(refusal, source)
-        known = put.articles if same else put.reprints
-        told = (*document.losses, say("library.carried", count=put.carried)) if put.carried else document.losses
-        return receipt(document, put.status, started, put.articles, put.passages, known, "；".join(told))
+        return keep(self._store, document, source, self.corrections.applied)
 
     def _enter(self, document: Document) -> None:
         """A document that no file stands behind, found by its words when this returns. Errors: FileRefused."""
@@ -206,6 +206,19 @@ class Library:
 
     def _catch_up(self, tell: Watch) -> None:
         self._meaning.serving().index.catch_up(lambda done, total: tell(Progress("words", done, total)))
+
+    @property
+    def queue(self) -> Tasks:
+        """Files that wait to be read into a library on a server. Errors: NoQueue."""
+        from rag.tasks import Tasks
+
+        return Tasks(self._store)
+
+    def work(self, stop: threading.Event, *, told: Callable[[Receipt], None], once: bool = False) -> None:
+        """Reads what waits in the queue, until it is told to stop; `once`: until all is read. Errors: NoQueue."""
+        from rag.working import Worker
+
+        Worker(self, self.queue, told).run(stop, once=once)
 
     def embed_pending(self, *, progress: Watch | None = None, stop: Callable[[], bool] = lambda: False) -> int:
         """Embeds what is not found by meaning yet, newest first; how many passages. The lock is held for commits
@@ -434,7 +447,7 @@ def check(folder: str | PathLike[str] | None = None, *, repair: bool = False, pr
     try:
         with open(folder, create=False) as library:
             return library.checkup(repair=repair, progress=progress)
-    except LibraryNewer:
+    except (LibraryNewer, MoveUnfinished):
         raise
     except LibraryDamaged as damaged:
         return Checkup((damaged.what + say("library.restore_hint"),), seconds=time.monotonic() - started)
@@ -450,6 +463,17 @@ def restore(file: str | PathLike[str], folder: str | PathLike[str] | None = None
     with open(folder, create=False) as library:
         library._meaning.serving().index.catch_up()
         return library.state()
+
+
+def move(source: str | PathLike[str], target: str | PathLike[str], progress: Watch | None = None) -> list[Sum]:
+    """Copies a library to an empty place, folder or server; what is equal at the end, a line a table."""
+    from rag.moving import move as copy
+
+    def tell(table: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(Progress("sending", done, total, table))
+
+    return copy(places.place(source), places.place(target), tell)
 
 
 def reader(engine: str | None = None) -> Callable[..., Reply]:

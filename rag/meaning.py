@@ -96,9 +96,11 @@ class Meaning:
         return Serving(embedder, self.index_of(embedder.name), named)
 
     def index_of(self, model: str) -> LocalSearch:
+        from rag.search.cached import Cached
         from rag.search.local import LocalSearch
 
-        return LocalSearch(self._settings.library, self._store, model)
+        local = LocalSearch if isinstance(self._settings.library, Path) else Cached
+        return local(self._settings.derived, self._store, model)
 
     def index(self) -> LocalSearch:
         """Of the model in the recipe, also where that is not on this machine."""
@@ -130,9 +132,14 @@ class Meaning:
 
     def embed(self, tell: Watch, stop: Stop) -> int:
         """Embeds what the serving model has not yet, newest first; how many passages. The lock is held for commits
-        alone, so adding goes on beside it; a kill loses one batch. Ends early where another process changes the model."""
-        now = self.serving()
-        fresh = self._embed(now.embedder, now.index, tell, stop, lambda: self.serving() is now)
+        alone, so adding goes on beside it; a kill loses one batch. Ends early where another process changes the model; on
+        a server it is left to another that does it."""
+        from rag.noting import sole
+
+        now, fresh = self.serving(), 0
+        with sole(self._store) as mine:
+            if mine:
+                fresh = self._embed(now.embedder, now.index, tell, stop, lambda: self.serving() is now)
         if fresh:
             now.index.catch_up()
         return fresh

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from rag.errors import NoPermission
+from rag.errors import LibraryLocked, NoPermission
+from rag.settings import Server
 
 if TYPE_CHECKING:
     from rag.store import Store
@@ -26,20 +27,59 @@ class Notes:
         self._store = store
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        """One change: all of it or nothing. Errors: NoPermission, DiskFull; LibraryLocked after a minute."""
+    def _writing(self, about: str = "") -> Iterator[sa.Connection]:
+        """One change: all of it or nothing. On a server, notes about different things are written side by side.
+
+        Errors: NoPermission, DiskFull, ServerUnreachable; LibraryLocked after a minute."""
         if self._store.readonly:
             raise NoPermission(path=self._store.folder)
-        with self._store._engine.connect().execution_options(writes=True) as c:
-            raw = c.connection.driver_connection
-            raw.execute(f"PRAGMA busy_timeout={PATIENT}")  # type: ignore[union-attr]
-            try:
-                with c.begin():
-                    yield c
-            finally:
-                raw.execute(f"PRAGMA busy_timeout={USUAL}")  # type: ignore[union-attr]
+        noting = {"writes": True, "about": about or type(self).__name__}
+        with self._store._engine.connect().execution_options(**noting) as c, _patient(c), c.begin():
+            yield c
 
     @contextmanager
     def _looking(self) -> Iterator[sa.Connection]:
         with self._store._engine.connect() as c:
             yield c
+
+
+@contextmanager
+def sole(store: Store) -> Iterator[bool]:
+    """Whether this is the one process that embeds what is left, on a server; in a folder each may."""
+    if not isinstance(store.folder, Server):
+        yield True
+        return
+    from rag import servers
+
+    try:
+        held = servers.hold(store._engine, store.folder, servers.MEANING, 0)
+    except LibraryLocked:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        held.release()
+
+
+@contextmanager
+def _patient(c: sa.Connection) -> Iterator[None]:
+    """SQLite's wait is the connection's; PostgreSQL's stands in the transaction (`rag.servers`)."""
+    if c.dialect.name != "sqlite":
+        yield
+        return
+    raw = c.connection.driver_connection
+    raw.execute(f"PRAGMA busy_timeout={PATIENT}")  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={USUAL}")  # type: ignore[union-attr]
+
+
+def wait_for_notes(c: sa.Connection) -> None:
+    """In a change that looks at notes of anybody: no note is half written, none is written until it is done. In a
+    folder that is so for every transaction."""
+    if c.dialect.name != "sqlite":
+        from rag.servers import alone
+
+        alone(c)

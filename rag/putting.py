@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from rag import conversations, reprints
 from rag import tables as t
+from rag.changes import Gone, Put
 from rag.errors import FileRefused
 from rag.search import days
-from rag.store import Gone, Put
 from rag.text import fold
 from rag.types import Article, Document, Passage
 from rag.words import say
@@ -160,7 +160,8 @@ class Writer:
         self._delete(row for row in stale if row is not None)
         ids = self._free_ids([a.article_id for a, *_ in fresh])
         taken = self._taken_sources({a.source for a, *_ in fresh if a.source != self.source})
-        rows, spans = [], []
+        rows: list[dict[str, Any]] = []
+        spans: list[dict[str, Any]] = []
         for (article, passages, digest, position), article_id in zip(fresh, ids, strict=True):
             day = days(article.date)
             rows.append(

@@ -6,7 +6,9 @@ The one module that reads the environment. Comes in: names; goes out: paths and 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path, PurePath
 
 import platformdirs
@@ -17,13 +19,25 @@ from rag.words import LANGUAGES
 MAX_QUESTION = 2000  # characters; a page pasted by mistake is longer, no question is
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
 SERVER = "openai:"  # begins the name of an engine that is a server: openai:MODEL@http://127.0.0.1:11434/v1
+SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A library in PostgreSQL. Its name, which is all that is ever printed, holds no password."""
+
+    url: str = field(repr=False)  # postgresql+psycopg://…
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment and the command line said; None: the library or the default decides."""
 
-    library: Path
+    library: Path | Server
     engine: str | None = None  # "builtin", or a language model: a folder, a hub id, or openai:MODEL@ADDRESS
     embedding: str | None = None  # "builtin", or an embedding model: a folder or hub id
     language: str = "zh"
@@ -31,6 +45,28 @@ class Settings:
     server_key: str | None = None  # for a server of language models that asks for one
     server_away: bool = False  # whether questions and passages may go to such a server on another machine
     debug: bool = False
+    cache: Path = Path()  # where what is derived from libraries on servers lies
+
+    @property
+    def derived(self) -> Path:
+        """The folder of the library's indexes: its own, or on this machine one for each server."""
+        if isinstance(self.library, Path):
+            return self.library
+        return self.cache / sha256(self.library.name.encode()).hexdigest()[:16]
+
+
+def place(given: str | os.PathLike[str]) -> Path | Server:
+    """Where a library is. Errors: BadSetting, for an address that is none of PostgreSQL's."""
+    text = os.fspath(given)
+    scheme, there, rest = text.partition("://")
+    if not there:
+        return Path(text).expanduser()
+    if scheme not in SCHEMES:
+        raise BadSetting(name="RAG_LIBRARY", value=f"{scheme}://…", allowed=f"DIR, {SCHEMES[0]}://USER@HOST:5432/NAME")
+    url = f"{SCHEMES[0]}://{rest}"
+    # All between the first colon and the last @: a password with signs that should have been written as %40 hides too.
+    name = re.sub(r"(?i)(password=)[^&]*", r"\1…", re.sub(r"(://[^:/?#@]*):.*@", r"\1@", url))
+    return Server(url, name)
 
 
 def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = None) -> Settings:
@@ -43,7 +79,7 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
     if not threads.isdigit():
         raise BadSetting(name="RAG_THREADS", value=threads, allowed="0, 1, 2, …")
     return Settings(
-        library=Path(folder).expanduser(),
+        library=place(folder),
         engine=engine or os.environ.get("RAG_ENGINE") or None,
         embedding=os.environ.get("RAG_EMBEDDING") or None,
         language=language,
@@ -51,7 +87,13 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
         server_key=os.environ.get("RAG_SERVER_KEY") or None,
         server_away=os.environ.get("RAG_SERVER_AWAY", "") not in ("", "0"),
         debug=os.environ.get("RAG_DEBUG", "") not in ("", "0"),
+        cache=Path(os.environ.get("RAG_CACHE") or platformdirs.user_cache_dir("rag", appauthor=False)).expanduser(),
     )
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's own, for one that it starts."""
+    return {**os.environ, **more}
 
 
 def threads(asked: int = 0) -> int:

@@ -10,17 +10,18 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 # Imported at the top, as nothing here works without it: import this module where a library is opened, not before.
 import sqlalchemy as sa
 
 from rag import fetching
 from rag import tables as t
-from rag.errors import LibraryLocked, NoPermission
+from rag.changes import Counts, Gone, Put
+from rag.errors import LibraryLocked, MoveUnfinished, NoPermission
 from rag.search import Entry
+from rag.settings import Server
 from rag.types import Article, Document, Filter, Hit, Kept, Passage
 
 if TYPE_CHECKING:
@@ -30,64 +31,34 @@ if TYPE_CHECKING:
 EVERYTHING = Filter()
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
-    """What a `put` did."""
-
-    status: Literal["added", "replaced", "unchanged"]
-    change: int  # the store's change after it
-    document_id: int
-    articles: int = 0  # in the document now
-    passages: int = 0  # in the document now
-    new: range = range(0)  # ids of the passages that came with it, in order
-    removed: tuple[int, ...] = ()  # ids of the passages that went
-    reprints: int = 0  # articles in the document now that are reprints of others which came before them
-    carried: int = 0  # stories that only go on in the document: they are counted where they begin
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """What a name given to `remove` stood for."""
-
-    name: str
-    articles: int = 0  # 0: the name is unknown, nothing was removed
-    passages: tuple[int, ...] = ()  # ids that went
-    probes: tuple[str, ...] = ()  # a dozen texts that went, to ask the indexes for
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    documents: int
-    articles: int
-    passages: int
-    characters: int  # of the articles' texts
-
-
 class Store:
     """Truth of one library. Any thread may read; `writing()` lets one thread of one process write."""
 
-    def __init__(self, folder: Path, engine: sa.Engine, library_id: str, readonly: bool) -> None:
+    def __init__(self, folder: Path | Server, engine: sa.Engine, library_id: str, readonly: bool) -> None:
         """Use `Store.open`."""
         self.folder = folder
         self.library_id = library_id  # random; another after a restore, so that no index of before is trusted
         self.readonly = readonly
+        self.wait = 60.0 if isinstance(folder, Server) else 1.0  # seconds; on a server others write all the time
         self._engine = engine
         self._turn = threading.RLock()
         self._depth = 0
         self._lock: Any = None
 
     @classmethod
-    def open(cls, folder: Path, *, create: bool = True, readonly: bool = False) -> Store:
+    def open(cls, folder: Path | Server, *, create: bool = True, readonly: bool = False) -> Store:
         """Opens the library in `folder`, makes it there (`create`), brings an older one up to date.
 
         NotALibrary: a file, a folder of something else, or nothing where `create` is False. LibraryNewer,
-        LibraryDamaged, NoPermission, DiskFull.
+        LibraryDamaged, NoPermission, DiskFull, MoveUnfinished; of a server as `rag.servers.connect`.
         """
         from rag.backup import identity
 
-        folder = Path(folder)
         engine, readonly = t.connect(folder, create=create, readonly=readonly)
         store = cls(folder, engine, identity(engine), readonly)
+        if "moving" in store.recipe():
+            store.close()
+            raise MoveUnfinished(library=folder)
         store._know_reprints()
         return store
 
@@ -103,17 +74,18 @@ class Store:
     # ---------------------------------------------------------------- writing
 
     @contextmanager
-    def writing(self, wait: float = 1.0) -> Iterator[None]:
+    def writing(self, wait: float | None = None) -> Iterator[None]:
         """Holds the writer's lock; may be nested. Other threads of this process wait their turn; another process
         that writes for longer than `wait` seconds: LibraryLocked. A killed process frees it. `wait` 0 waits for nobody.
         """
+        wait = self.wait if wait is None else wait
         if self.readonly:
             raise NoPermission(path=self.folder)
         if not self._turn.acquire(blocking=wait > 0):
             raise LibraryLocked(library=self.folder)
         try:
             if self._depth == 0:
-                self._lock = t.lock(self.folder, wait)
+                self._lock = self._hold(wait)
             self._depth += 1
             try:
                 yield
@@ -123,6 +95,13 @@ class Store:
                     self._lock.release()
         finally:
             self._turn.release()
+
+    def _hold(self, wait: float) -> Any:
+        if not isinstance(self.folder, Server):
+            return t.lock(self.folder, wait)
+        from rag import servers
+
+        return servers.hold(self._engine, self.folder, servers.WRITER, wait)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -163,16 +142,27 @@ class Store:
         with self._engine.connect() as c:
             return list(c.execute(sa.select(d.source).where(d.sha256 == sha256).order_by(d.id)).scalars())
 
-    def put(self, document: Document, articles: Iterable[tuple[Article, Sequence[Passage]]], *, splitter: str) -> Put:
+    def put(
+        self,
+        document: Document,
+        articles: Iterable[tuple[Article, Sequence[Passage]]],
+        *,
+        splitter: str,
+        also: Callable[[sa.Connection, Put], None] | None = None,
+    ) -> Put:
         """Adds or replaces the document of that source, in one transaction. Articles that are in both versions keep
         their passages, ids and vectors. `articles` is taken one by one, so it may be long.
 
-        An article's id or source that is another's already is made its own (`…-2`, `FILE#id`). LibraryLocked, DiskFull.
+        An article's id or source that is another's already is made its own (`…-2`, `FILE#id`). `also`: done in the
+        same transaction, or nothing is. LibraryLocked, DiskFull.
         """
         from rag.putting import put
 
         with self.transaction() as c:
-            return put(c, document, articles, splitter)
+            done = put(c, document, articles, splitter)
+            if also is not None:
+                also(c, done)
+            return done
 
     def remove(self, names: Sequence[str]) -> list[Gone]:
         """By a document's source or id, an article's id or source; one transaction for all; one answer for each name.
@@ -333,11 +323,13 @@ class Store:
         with self._engine.connect() as c:
             return max(int(c.execute(sa.select(one)).scalar_one()) for one in last)
 
-    def entries(self, after: int = 0, size: int = 2000) -> Iterator[list[Entry]]:
-        """Passages that came after a change, by change and id, in batches of about `size`; no article is split."""
+    def entries(self, after: int = 0, size: int = 2000, upto: int = 1 << 62) -> Iterator[list[Entry]]:
+        """Passages that came after a change and not after `upto`, by change and id, in batches of about `size`; no
+        article is split."""
         p, a, d = t.passages.c, t.articles.c, t.documents.c
         at = (after, 1 << 62)
         query = sa.select(p.id, p.article, p.start_at, p.end_at, p.heading, p.change).order_by(p.change, p.id)
+        query = query.where(p.change <= upto)
         while True:
             with self._engine.connect() as c:
                 rows = list(c.execute(query.where(p.change >= at[0], sa.tuple_(p.change, p.id) > at).limit(size)))
@@ -409,13 +401,15 @@ class Store:
         model: str,
         after: int = 0,
         size: int = 20_000,
+        upto: int = 1 << 62,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """(ids, vectors) that came after a change, in batches, by change and id."""
+        """(ids, vectors) that came after a change and not after `upto`, in batches, by change and id."""
         v = t.vectors.c
         at = (after, 1 << 62)
         with self._engine.connect() as c:
             number = fetching.model(c, model)
-        query = sa.select(v.passage, v.change, v.vector).where(v.model == number).order_by(v.change, v.passage)
+        query = sa.select(v.passage, v.change, v.vector).where(v.model == number, v.change <= upto)
+        query = query.order_by(v.change, v.passage)
         while True:
             with self._engine.connect() as c:
                 rows = c.execute(query.where(v.change >= at[0], sa.tuple_(v.change, v.passage) > at).limit(size)).all()
@@ -478,7 +472,7 @@ class Store:
         """Everything that is wrong with the truth, a sentence each; [] where it is whole."""
         from rag.backup import faults
 
-        with self._engine.connect() as c:
+        with fetching.snapshot(self._engine) as c:
             return faults(c, progress or (lambda done, total: None))
 
     def backup(self, file: Path) -> int:
@@ -486,10 +480,10 @@ class Store:
         renamed, so a half-written backup never carries the name. Readers and the writer go on."""
         from rag.backup import backup
 
-        return backup(self._engine, self.folder, Path(file))
+        return backup(self._engine, Path(file))
 
 
-def restore(file: Path, folder: Path) -> None:
+def restore(file: Path, folder: Path | Server) -> None:
     """A library from a backup, verified, then put in place in one transaction; what was in the library goes.
 
     NotALibrary: `folder` holds something else, or `file` is no backup; LibraryDamaged: the file was changed since;
@@ -497,4 +491,4 @@ def restore(file: Path, folder: Path) -> None:
     """
     from rag.backup import restore as put_back
 
-    put_back(Path(file), Path(folder))
+    put_back(Path(file), folder)

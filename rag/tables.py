@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
 from rag.errors import DiskFull, LibraryDamaged, LibraryLocked, LibraryNewer, NoPermission, NotALibrary
+from rag.settings import Server
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0006"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0007"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -265,13 +266,52 @@ corrections = Table(  # what editors changed in articles, in order; a file that 
     sqlite_autoincrement=True,
 )
 
+tasks = Table(  # documents that wait to be read, see `rag.tasks`
+    "tasks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("batch", String(40), nullable=False),  # what one `add` brought
+    Column("source", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),  # bytes
+    Column("state", String(10), nullable=False),  # "waiting", "working", "done", "dead"
+    Column("attempts", Integer, nullable=False),
+    Column("worker", String(80)),  # who took it last
+    Column("due", BigInteger, nullable=False),  # milliseconds since 1970: when it may be taken, or its lease ends
+    Column("reason", Text),  # why it failed last
+    Column("at", String(32), nullable=False),  # ISO, UTC
+    Index("tasks_due", "state", "due", "id"),
+    Index("tasks_of_batch", "batch", "id"),
+    sqlite_autoincrement=True,
+)
+
+parts = Table(  # of a file that waits
+    "parts",
+    metadata,
+    Column("task", _Id, ForeignKey("tasks.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("task", _Id, ForeignKey("tasks.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # among the documents of the file
+    Column("said", Text, nullable=False),  # JSON: a Receipt
+)
+
 
 # ---------------------------------------------------------------- opening
 
 
-def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, bool]:
+def connect(folder: Path | Server, *, create: bool, readonly: bool) -> tuple[sa.Engine, bool]:
     """An engine over the folder's database, its tables as this version has them, and whether it can only be read
     (asked for, or a folder that can't be written). Errors as those of `Store.open`."""
+    if isinstance(folder, Server):
+        from rag import servers
+
+        return servers.connect(folder, create=create), readonly
     database = folder / DATABASE
     look_at(folder, create=create)
     readonly = readonly or (database.exists() and not os.access(folder, os.W_OK))
@@ -281,7 +321,8 @@ def connect(folder: Path, *, create: bool, readonly: bool) -> tuple[sa.Engine, b
         if found != REVISION:
             if readonly:
                 raise NotALibrary(library=folder) if found is None else NoPermission(path=folder)
-            _migrate(engine, folder, found)
+            with engine.connect().execution_options(writes=True) as connection, connection.begin():
+                migrate(connection, folder, found)
     except BaseException:
         engine.dispose()
         raise
@@ -409,8 +450,9 @@ def _revision(engine: sa.Engine, folder: Path) -> str | None:
         return None
 
 
-def _migrate(engine: sa.Engine, folder: Path, found: str | None) -> None:
-    """Brings the tables to REVISION, in one transaction; alone, if two processes open an old library at once."""
+def migrate(connection: sa.Connection, place: Path | Server, found: str | None) -> None:
+    """Brings the tables to REVISION, in the transaction that is begun; alone, if two processes open an old library at
+    once. LibraryNewer."""
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -421,7 +463,6 @@ def _migrate(engine: sa.Engine, folder: Path, found: str | None) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
-        raise LibraryNewer(library=folder, theirs=found or "?", ours=f"{rag.__version__}, {REVISION}")
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, REVISION)
+        raise LibraryNewer(library=place, theirs=found or "?", ours=f"{rag.__version__}, {REVISION}")
+    config.attributes["connection"] = connection
+    command.upgrade(config, REVISION)

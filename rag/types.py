@@ -184,7 +184,7 @@ class Removal:
 class Progress:
     """How far a long step is: `done` of `total` (0: not known) files, pages, passages or megabytes, as the stage counts."""
 
-    stage: Literal["reading", "recognising", "words", "meaning", "asking", "pulling"]
+    stage: Literal["sending", "reading", "recognising", "words", "meaning", "asking", "pulling"]
     done: int
     total: int
     name: str = ""  # the file at hand

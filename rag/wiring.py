@@ -1,4 +1,4 @@
-"""Settings come in, models opened and joined go out; receipts and the pieces of an answer, timed.
+"""Settings come in, models opened and joined go out; documents are kept; receipts and the pieces of an answer, timed.
 
 A side room of `library.py`.
 """
@@ -8,17 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rag.errors import Error
+from rag.errors import Error, FileRefused
 from rag.settings import Settings
-from rag.types import Document, Piece, Receipt, Reply, Status
+from rag.types import Article, Document, Piece, Receipt, Reply, Status
+from rag.words import say
 
 if TYPE_CHECKING:
     from rag.answering import Engine
     from rag.answering.extractive import Extractive
     from rag.answering.reader import Reader
+    from rag.changes import Put
     from rag.embedding import Embedder
+    from rag.store import Store
 
 BUILTIN = "builtin"
 
@@ -73,6 +76,53 @@ def last_reply(pieces: Iterator[Piece]) -> Reply:
     if reply is None:
         raise Error(detail="no reply")
     return reply
+
+
+Corrected = Callable[[str, list[Article]], list[Article]]
+Also = Callable[[Any, Receipt, range], None]  # a transaction, the receipt of what it keeps, its new passages
+
+
+def keep(
+    store: Store, document: Document | FileRefused, source: str, corrected: Corrected, also: Also | None = None
+) -> Receipt:
+    """Keeps one document; its receipt. `corrected`: what editors changed is changed again. `also`: done in the same transaction, whatever the receipt says."""
+    from rag.articles import cut
+    from rag.passages import VERSION, split
+
+    started = time.monotonic()
+
+    def without(told: Receipt) -> Receipt:
+        if also is not None:
+            with store.transaction() as c:
+                also(c, told, range(0))
+        return told
+
+    if isinstance(document, FileRefused):
+        named, reason = str(document.fields.get("file", source)), str(document.fields.get("reason", document))
+        return without(Receipt(named, "refused", reason, seconds=time.monotonic() - started))
+    if store.unchanged(document.source, document.sha256, VERSION):
+        kept = store.document(document.source)
+        articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
+        return without(receipt(document, "unchanged", started, articles, passages))
+    same = [s for s in store.same_bytes(document.sha256) if s != document.source]
+    articles_ = corrected(document.source, cut(document))
+    if not articles_:
+        return without(receipt(document, "refused", started, reason=say("library.no_article")))
+    told: list[Receipt] = []
+
+    def tell(c: Any, put: Put) -> None:
+        known = put.articles if same else put.reprints
+        lines = (*document.losses, say("library.carried", count=put.carried)) if put.carried else document.losses
+        told.append(receipt(document, put.status, started, put.articles, put.passages, known, "；".join(lines) or None))
+        if also is not None:
+            also(c, told[0], put.new)
+
+    split_ = ((a, split(a)) for a in articles_)
+    try:  # of workers side by side each splits before its turn to write; alone, memory is what counts
+        store.put(document, split_ if also is None else list(split_), splitter=VERSION, also=tell)
+    except FileRefused as refusal:
+        return keep(store, refusal, source, corrected, also)
+    return told[0]
 
 
 def receipt(

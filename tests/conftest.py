@@ -13,7 +13,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -145,6 +145,24 @@ def browser() -> str:
     return found
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL for the tests marked `cluster` (tests/postgres.py)."""
+    from tests.postgres import Postgres
+
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["folder", pytest.param("server", marks=pytest.mark.cluster)])
+def place(request: pytest.FixtureRequest) -> Any:
+    """Where a library is: a folder with nothing in it, and an empty one in PostgreSQL."""
+    if request.param == "server":
+        return request.getfixturevalue("postgres").empty()
+    return request.getfixturevalue("tmp_path") / "library"
+
+
 def lacking(why: str) -> NoReturn:
     """Skips a test that this machine can't run; in CI, which installs everything, that is a failure."""
     if os.environ.get("CI") == "true":
@@ -156,6 +174,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Looks whether this machine has the browser or the packages that a test asks for."""
     if item.get_closest_marker("browser") and not any(map(shutil.which, BROWSERS)):
         lacking("no Chromium or Chrome on the PATH; on Debian and Ubuntu: sudo apt install chromium")
+    if item.get_closest_marker("cluster"):
+        from tests.postgres import programs
+
+        if programs() is None:
+            lacking("no PostgreSQL on this machine; on Debian and Ubuntu: sudo apt install postgresql")
+        if importlib.util.find_spec("psycopg") is None:
+            lacking("psycopg not installed; pip install -e '.[cluster]' adds it")
     if item.get_closest_marker("models"):
         missing = [name for name in MODEL_PACKAGES if importlib.util.find_spec(name) is None]
         if missing:

@@ -17,8 +17,8 @@ WORD = "长密码-correct horse"
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[Accounts]:
-    with Store.open(tmp_path / "library") as store:
+def people(place: Path) -> Iterator[Accounts]:
+    with Store.open(place) as store:
         yield Accounts(store)
 
 
@@ -98,6 +98,7 @@ def test_who_is_removed_is_out_at_once_and_nobody_gets_the_number(people: Accoun
         people.remove("nobody")
 
 
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
 def test_nothing_that_is_kept_opens_a_door(people: Accounts, tmp_path: Path) -> None:
     people.add("a", WORD, "reader")
     secrets = [WORD, people.sign_in("a", WORD), people.add_key("a")]

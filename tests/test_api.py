@@ -405,13 +405,22 @@ def test_a_library_that_cannot_be_read_is_not_healthy(
     assert http.get("/healthz").status_code == 500
 
 
+def test_it_is_ready_when_a_question_would_not_wait(
+    http: httpx.Client, library: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library.library, "_warm", False)
+    assert http.get("/readyz").status_code == 503
+    library.library.warm_up()
+    assert http.get("/readyz").json() == {"status": "ready"}
+
+
 def test_the_document_names_every_address_of_the_contract(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
     named = {(method.upper(), path) for path, row in document["paths"].items() for method in row}
     assert named >= {
         ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("POST", "/api/ask"), ("POST", "/api/search"),
         ("POST", "/api/documents"), ("DELETE", "/api/documents/{document_id}"), ("GET", "/api/articles/{article_id}"),
-        ("GET", "/healthz"), ("GET", "/metrics"),
+        ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),
     }  # fmt: skip
     assert all(row.get("summary") for path in document["paths"].values() for row in path.values())
     assert http.get("/docs").status_code == 404, "its page would load a script from elsewhere"

@@ -24,8 +24,8 @@ def said(question: str, answer: str = "答") -> dict[str, Any]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library") as opened:
+def store(place: Path) -> Iterator[Store]:
+    with Store.open(place) as opened:
         yield opened
 
 
@@ -141,6 +141,7 @@ def test_keeping_does_not_wait_for_who_adds_files(store: Store, kept: Conversati
     assert kept.opened("a", "k1")
 
 
+@pytest.mark.parametrize("place", ["folder"], indirect=True)  # in PostgreSQL it is not waited for
 def test_a_transaction_at_hand_is_waited_for(store: Store, kept: Conversations) -> None:
     with store.transaction():
         keeping = threading.Thread(target=kept.keep, args=("a", "k1", [said("一？")]))

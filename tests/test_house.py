@@ -36,6 +36,7 @@ HEAVY = (
     "gradio",
     "onnxruntime",
     "sqlalchemy",
+    "psycopg",
     "tantivy",
     "cv2",
     "rapidocr",
@@ -245,7 +246,7 @@ def test_every_imported_package_is_declared() -> None:
     core = {canonicalize_name(Requirement(r).name) for r in project["dependencies"]}
     extras = {
         canonicalize_name(Requirement(r).name)
-        for extra in ("models", "server", "gguf", "mcp")
+        for extra in ("models", "server", "gguf", "mcp", "cluster")
         for r in project["optional-dependencies"][extra]
     }
     homes = importlib.metadata.packages_distributions()

@@ -33,8 +33,8 @@ def put(store: Store, source: str, *texts: str, sha: str = "1") -> int:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library") as opened:
+def store(place: Path) -> Iterator[Store]:
+    with Store.open(place) as opened:
         yield opened
 
 

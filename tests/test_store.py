@@ -29,6 +29,7 @@ from rag.errors import (
     NoPermission,
     NotALibrary,
 )
+from rag.settings import Server
 from rag.store import Store, restore
 from rag.types import Article, Document, Filter, Passage, Section
 
@@ -68,10 +69,18 @@ def fresh(empty: Path, folder: Path) -> Store:
     return Store.open(folder)
 
 
-@pytest.fixture
-def store(empty: Path, tmp_path: Path) -> Iterator[Store]:
-    with fresh(empty, tmp_path / "library") as opened:
+@pytest.fixture(params=["folder", pytest.param("server", marks=pytest.mark.cluster)])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """In a folder, and in PostgreSQL."""
+    if request.param == "server":
+        opened = Store.open(request.getfixturevalue("postgres").empty())
+    else:
+        opened = fresh(request.getfixturevalue("empty"), request.getfixturevalue("tmp_path") / "library")
+    with opened:
         yield opened
+
+
+in_a_folder = pytest.mark.parametrize("store", ["folder"], indirect=True)  # of what SQLite and the file system do
 
 
 # ---------------------------------------------------------------- what goes in comes out
@@ -335,6 +344,7 @@ def test_a_library_lies_in_a_folder_of_any_name(tmp_path: Path, name: str) -> No
         assert store.counts().articles == 1
 
 
+@in_a_folder
 def test_a_library_can_be_copied_and_moved(store: Store, tmp_path: Path) -> None:
     put(store, "甲。")
     store.close()
@@ -407,6 +417,7 @@ def test_a_reader_may_not_write_and_sees_what_is_written(tmp_path: Path) -> None
             put(reader, "乙。", sha="2")
 
 
+@in_a_folder
 def test_a_full_disk_loses_nothing(store: Store) -> None:
     put(store, "甲。")
     with store._engine.connect() as c:
@@ -427,9 +438,9 @@ def test_a_full_disk_loses_nothing(store: Store) -> None:
 
 WRITER = """
 import sys, time
-from pathlib import Path
+from rag.settings import place
 from rag.store import Store
-with Store.open(Path(sys.argv[1])) as store, store.writing():
+with Store.open(place(sys.argv[1])) as store, store.writing():
     print("writing", flush=True)
     time.sleep(60)
 """
@@ -437,11 +448,13 @@ with Store.open(Path(sys.argv[1])) as store, store.writing():
 
 def test_a_second_process_that_writes_is_told_so_and_a_killed_one_frees_the_lock(store: Store) -> None:
     put(store, "甲。")
-    command = [sys.executable, "-c", WRITER, str(store.folder)]
+    address = store.folder.url if isinstance(store.folder, Server) else str(store.folder)
+    command = [sys.executable, "-c", WRITER, address]
     other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout is not None
         assert other.stdout.readline() == "writing\n"
+        store.wait = 0.5
         with pytest.raises(LibraryLocked):
             store.remove(["a.txt"])
         assert store.counts().articles == 1, "readers are not disturbed"
@@ -499,7 +512,11 @@ def test_check_names_what_is_wrong(store: Store) -> None:
     for harm, words in harms:
         with store._engine.connect() as c:
             c.exec_driver_sql("SAVEPOINT harm")
-            c.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            if c.dialect.name == "sqlite":
+                c.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+            else:
+                c.exec_driver_sql("SET LOCAL session_replication_role = replica")
+                harm = harm.replace("x'00'", "'\\x00'")
             c.exec_driver_sql(harm)
             from rag.backup import faults
 
@@ -509,6 +526,7 @@ def test_check_names_what_is_wrong(store: Store) -> None:
     assert store.check() == []
 
 
+@in_a_folder
 def test_a_backup_is_put_back(store: Store, tmp_path: Path) -> None:
     put(store, "甲。")
     file = tmp_path / "backups" / "one.zip"
@@ -526,6 +544,7 @@ def test_a_backup_is_put_back(store: Store, tmp_path: Path) -> None:
         assert [a.text for a in other.articles()] == ["甲。"]
 
 
+@in_a_folder
 def test_a_library_that_can_not_be_read_is_restored_and_set_aside(store: Store, tmp_path: Path) -> None:
     put(store, "甲。")
     store.backup(tmp_path / "b.zip")
@@ -537,6 +556,7 @@ def test_a_library_that_can_not_be_read_is_restored_and_set_aside(store: Store, 
     assert (store.folder / "library.db.damaged").exists()
 
 
+@in_a_folder
 def test_a_changed_or_foreign_backup_is_refused_and_the_library_stays(store: Store, tmp_path: Path) -> None:
     put(store, *(f"第{n}篇写的是别的事。" for n in range(50)))
     good = tmp_path / "good.zip"

@@ -130,6 +130,11 @@ class Own:
         self.library.documents(limit=1)  # it can be read
         return JSONResponse({"status": "ok", "version": __version__})
 
+    def ready(self) -> JSONResponse:
+        """503 until a question would be answered without waiting: whoever shares out requests asks here."""
+        ready = self.library.ready()
+        return JSONResponse({"status": "ready" if ready else "starting"}, 200 if ready else 503)
+
     def metrics(self) -> Response:
         return PlainTextResponse(self.asking.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -167,4 +172,5 @@ def add_to(router: APIRouter, own: Own) -> None:
     at("DELETE", "/api/documents/{document_id:path}", own.remove, "remove", BY_EDITORS)
     at("GET", "/api/articles/{article_id:path}", own.article, "article", BY_READERS)
     at("GET", "/healthz", own.healthy, "healthy", [])
+    at("GET", "/readyz", own.ready, "ready", [])
     at("GET", "/metrics", own.metrics, "metrics", BY_READERS)

@@ -22,6 +22,8 @@ STATUS: dict[type[Error], int] = {
     errors.FileRefused: 422,
     errors.LibraryLocked: 423,
     errors.ModelUnusable: 503,
+    errors.ServerUnreachable: 503,
+    errors.ServerRefuses: 503,
     errors.DiskFull: 507,
     errors.SignInNeeded: 401,
     errors.SignInRefused: 401,

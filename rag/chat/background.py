@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from rag.errors import Error, LibraryLocked
+from rag.errors import Error, LibraryLocked, ServerUnreachable
 from rag.library import Library
 
 
@@ -40,23 +40,27 @@ class Background:
             self._thread.join(seconds)
 
     def _work(self) -> None:
-        self._try(self.library.warm_up)
+        warm = self._try(self.library.warm_up)
         while not self._ended.is_set():
+            warm = warm or self._try(self.library.warm_up)
             self._try(self._embed)
-            # another process that writes will be done some time: asked again, without being woken
-            self._wake.wait(timeout=30.0 if isinstance(self.trouble, LibraryLocked) else None)
+            # another process that writes will be done, a database that is away be back: asked again, without being woken
+            passes = isinstance(self.trouble, LibraryLocked | ServerUnreachable)
+            self._wake.wait(timeout=30.0 if passes else None)
             self._wake.clear()
 
     def _embed(self) -> None:
         self.library.embed_pending(stop=self._ended.is_set)
         self.library.change_embedding(stop=self._ended.is_set)
 
-    def _try(self, step: Callable[[], object]) -> None:
+    def _try(self, step: Callable[[], object]) -> bool:
         try:
             step()
             self.trouble = None
+            return True
         except Error as error:
             self.trouble = error
         except Exception as error:  # told on the library's page; a thread that dies would tell nobody
             logging.getLogger("rag.chat").debug("in the background", exc_info=True)
             self.trouble = Error(detail=type(error).__name__)
+        return False

@@ -9,16 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from rag import settings
+from rag.cli import cluster
 from rag.cli.batches import answer_lines, turns
 from rag.cli.evaluating import evaluating, measuring_speed
 from rag.cli.models import models
 from rag.cli.people import people
-from rag.cli.printing import complain, line, print_figures, print_json, print_reply, progress_bar
+from rag.cli.printing import complain, line, print_figures, print_json, print_receipt, print_reply, progress_bar
 from rag.errors import EmptyLibrary, Usage
 from rag.types import Filter
 from rag.words import say
 
-LibraryOption = Annotated[Path | None, typer.Option("--library", help=say("cli.option.library"), metavar="DIR")]
+LibraryOption = Annotated[str | None, typer.Option("--library", help=say("cli.option.library"), metavar="DIR")]
 JsonOption = Annotated[bool, typer.Option("--json", help=say("cli.option.json"))]
 BatchOption = Annotated[str | None, typer.Option("--batch", help=say("cli.option.batch"), metavar="FILE")]
 SourceOption = Annotated[list[str] | None, typer.Option("--source", help=say("cli.option.source"))]
@@ -40,6 +41,7 @@ app.add_typer(evaluating, name="eval")
 app.add_typer(measuring_speed, name="bench")
 app.add_typer(models, name="models")
 app.add_typer(people, name="people")
+cluster.add_to(app)
 
 
 def version(wanted: bool) -> None:
@@ -59,7 +61,7 @@ def start(
     """Options of `rag` itself; its help stands in the words."""
 
 
-def opened(library: Path | None, *, engine: str | None = None, create: bool = False) -> Any:
+def opened(library: str | None, *, engine: str | None = None, create: bool = False) -> Any:
     from rag import library as door
 
     return door.open(library, engine=engine, create=create)
@@ -83,20 +85,7 @@ def add(
         state = shelf.state()
     for receipt in receipts:
         refused += receipt.status == "refused"
-        if as_json:
-            print_json(receipt.to_json())
-        else:
-            detail = say(
-                f"cli.add.{receipt.status}",
-                file=receipt.file,
-                articles=receipt.articles,
-                characters=receipt.characters,
-                encoding=receipt.encoding or "—",
-                reason=receipt.reason or "",
-            )
-            if receipt.duplicates:
-                detail += say("cli.add.duplicates", n=receipt.duplicates)
-            line(detail if receipt.status == "refused" or not receipt.reason else f"{detail}\n    {receipt.reason}")
+        print_receipt(receipt, as_json)
     if not as_json:
         line(say("cli.add.done", files=len(receipts), articles=state.articles, refused=refused))
     return 4 if refused else 0

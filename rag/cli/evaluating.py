@@ -237,6 +237,25 @@ def llm(
         tell_figure(figure.to_json(), f"{figure.value:>10} {figure.unit}", as_json)
 
 
+@measuring_speed.command(name="serve", help=say("cli.bench.serve"))
+def serving(
+    server: Annotated[str | None, typer.Option("--server", help=say("cli.bench.server"), metavar="URL")] = None,
+    readers: Annotated[str, typer.Option("--readers", help=say("cli.bench.readers"))] = "8,32,100",
+    each: Annotated[int, typer.Option("--each", min=1, help=say("cli.bench.each"))] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.crowd import crowds
+
+    numbers = [int(n) for n in readers.split(",") if n.strip().isdecimal() and int(n)]
+    with progress_bar(as_json) as progress:
+        for crowd in crowds(server, numbers, each, progress or (lambda step: None)):
+            row = crowd.to_json()
+            if as_json:
+                print_json(row)
+            else:
+                line(say("cli.bench.crowd", **{**row, "errors": f"{row['errors']:.1%}"}))
+
+
 def tell_figure(row: dict[str, Any], value: str, as_json: bool) -> None:
     if as_json:
         print_json(row)

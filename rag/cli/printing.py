@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rag.desktypes import Figures
-from rag.types import Citation, Progress, Reply
+from rag.types import Citation, Progress, Receipt, Reply
 from rag.words import say
 
 
@@ -73,6 +73,23 @@ def progress_bar(quiet: bool = False) -> Iterator[Callable[[Progress], None] | N
             bars.update(tasks[step.stage], completed=step.done, total=step.total or None)
 
         yield show
+
+
+def print_receipt(receipt: Receipt, as_json: bool) -> None:
+    if as_json:
+        print_json(receipt.to_json())
+        return
+    detail = say(
+        f"cli.add.{receipt.status}",
+        file=receipt.file,
+        articles=receipt.articles,
+        characters=receipt.characters,
+        encoding=receipt.encoding or "—",
+        reason=receipt.reason or "",
+    )
+    if receipt.duplicates:
+        detail += say("cli.add.duplicates", n=receipt.duplicates)
+    line(detail if receipt.status == "refused" or not receipt.reason else f"{detail}\n    {receipt.reason}")
 
 
 def place(citation: Citation) -> str:

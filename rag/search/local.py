@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,11 @@ class LocalSearch:
         return self._vectors_
 
     # ---------------------------------------------------------------- catching up
-    # Locks are taken in one order: the store's, then this one's. A thread that searches waits for neither.
+    # Locks are taken in one order: that between processes, then this one's. A thread that searches waits for neither.
+
+    def _alone(self, wait: float = 1.0) -> AbstractContextManager[None]:
+        """Held by whoever writes the folder; here it is the writer's, who holds it already while files come in."""
+        return self._store.writing(wait)
 
     def catch_up(self, progress: Progress | None = None) -> IndexState:
         """Takes in every change of the store that is not here yet; rebuilds what is unreadable or cut by other rules.
@@ -77,11 +82,11 @@ class LocalSearch:
         Takes the writer's lock (LibraryLocked). Nothing to do: a millisecond, and no lock is taken.
         """
         if self._behind(self._lexical):
-            with self._store.writing():
+            with self._alone():
                 self._catch_up(self._lexical, progress)
         self._vectors.catch_up()
         if self._vectors.overgrown:
-            with self._store.writing(), self._turn:
+            with self._alone(), self._turn:
                 self._vectors.write()
         return self.state()
 
@@ -93,7 +98,7 @@ class LocalSearch:
         """A killed writer's work is finished by whoever comes next; one that is still writing is left to it."""
         try:
             if self._behind(words):
-                with self._store.writing(wait=0):
+                with self._alone(wait=0):
                     self._catch_up(words, None)
         except (LibraryLocked, NoPermission):
             return
@@ -112,7 +117,7 @@ class LocalSearch:
             with words.writing(last) as batch:
                 if not fresh:
                     batch.remove(store.removals(words.change).tolist())
-                for entries in store.entries(max(words.change, 0)):
+                for entries in store.entries(max(words.change, 0), upto=last):
                     batch.add(entries)
                     done += len(entries)
                     if progress:
@@ -121,7 +126,7 @@ class LocalSearch:
     def rebuild(self, progress: Progress | None = None) -> IndexState:
         """Throws both indexes away and makes them from the store. LibraryLocked."""
         words, vectors = self._lexical, self._vectors
-        with self._store.writing(), self._turn:
+        with self._alone(), self._turn:
             words.clear()
             self._catch_up(words, progress)
             shutil.rmtree(self._folder / "vectors", ignore_errors=True)  # those of models of before, too

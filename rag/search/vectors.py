@@ -140,7 +140,7 @@ class Vectors:
             self.catch_up()
             return
         faiss.omp_set_num_threads(threads())
-        base, ids = self._grown(now) or self._built(now.count)
+        base, ids = self._grown(now) or self._built(now.count, now.change)
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{now.change}-{len(ids)}"
         faiss.write_index(base, str(self.folder / f"{name}.faiss"))
@@ -170,13 +170,13 @@ class Vectors:
             base.add(np.ascontiguousarray(now.tail))
         return base, np.concatenate((np.where(now.alive, now.base_ids, -1), now.tail_ids))
 
-    def _built(self, total: int) -> tuple[Any, Ids]:
-        """From the store's vectors, read in batches."""
+    def _built(self, total: int, change: int) -> tuple[Any, Ids]:
+        """From the store's vectors up to a change, read in batches."""
         faiss = _faiss()
         half, product = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
         base: Any = None
         found: list[Ids] = []
-        for ids, vectors in self._store.vectors_after(self.model):
+        for ids, vectors in self._store.vectors_after(self.model, upto=change):
             if base is None:
                 dimension = int(vectors.shape[1])
                 if total <= EXACT:
