@@ -254,3 +254,11 @@ def _prove(file: Path, copy: Path) -> None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def size(place: Path | Server, engine: sa.Engine) -> int:
+    """Bytes on disk: of the folder, or of the database."""
+    if isinstance(place, Path):
+        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    with engine.connect() as c:
+        return int(c.execute(sa.select(sa.func.pg_database_size(sa.func.current_database()))).scalar_one())

@@ -51,8 +51,7 @@ def holdings(store: Store) -> Holdings:
     for document in store.documents():
         came[document.added_at[:7]] += document.articles
     months = [(name, came[name]) for name in _months(min(came, default=""), max(came, default=""))]
-    size = sum(f.stat().st_size for f in store.folder.rglob("*") if f.is_file())
-    every = (counts.articles, counts.documents, counts.characters, size)
+    every = (counts.articles, counts.documents, counts.characters, store.size())
     return Holdings(*every, tuple(months), tuple((name, n) for name, n in columns if name))
 
 

@@ -178,6 +178,12 @@ class Store:
         with self._engine.connect() as c:
             return c.execute(query).scalar()
 
+    def size(self) -> int:
+        """Bytes on disk."""
+        from rag.backup import size
+
+        return size(self.folder, self._engine)
+
     def counts(self, only: Filter = EVERYTHING) -> Counts:
         d, a = t.documents.c, t.articles.c
         with self._engine.connect() as c:
