@@ -16,7 +16,7 @@ help:
 	@echo "make run     启动聊天（第一次会先安装） · start the chat (sets up first)"
 	@echo "make setup   安装到 .venv · install into .venv"
 	@echo "make test    全部测试 · all tests          make fast    几秒钟的测试 · those that take seconds"
-	@echo "make test-cluster  只测数据库里的资料库（要有 PostgreSQL） · libraries in PostgreSQL alone"
+	@echo "make test-cluster  只测要服务器的（PostgreSQL、Milvus） · what needs PostgreSQL or Milvus alone"
 	@echo "make lint    检查代码 · check the code     make format  整理代码 · tidy the code"
 	@echo "make bench   在本机测速 · speed here       make wheel   打包到 dist/ · build the wheel"
 	@echo "make docs    重写由代码生成的文档 · write the documents made from code"

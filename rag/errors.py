@@ -16,6 +16,7 @@
     │  ├─ ModelsNotInstalled · PackageMissing
     │  └─ ServerUnusable · PullFailed
     ├─ LibraryLocked    7  another process is writing
+    ├─ SearchUnreachable · SearchRefuses · SearchNotInstalled   2  Milvus, which finds passages
     ├─ SignInNeeded · SignInRefused · NotAllowed · TooMany · TooLarge   2  the server will not have it
     ├─ ServerUnreachable · ServerRefuses · ClusterNotInstalled   2  the database of a library on a server
     └─ DiskFull · NoPermission · PortTaken   2  the machine will not have it
@@ -253,6 +254,24 @@ class ClusterNotInstalled(Error):
     """The package that speaks with PostgreSQL is not installed. Fields: library."""
 
     key = "cluster_not_installed"
+
+
+class SearchUnreachable(Error):
+    """Milvus does not answer at its address. Fields: search, detail."""
+
+    key = "search_unreachable"
+
+
+class SearchRefuses(Error):
+    """Milvus answers, but not what it is asked: a wrong account, database or version. Fields: search, detail."""
+
+    key = "search_refuses"
+
+
+class SearchNotInstalled(Error):
+    """The package that speaks with Milvus is not installed. Fields: search."""
+
+    key = "search_not_installed"
 
 
 class DiskFull(Error):

@@ -20,7 +20,7 @@ from rag.wiring import BUILTIN, open_embedder
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
-    from rag.search.local import LocalSearch
+    from rag.search import SearchIndex
     from rag.store import Store
 
 Watch = Callable[[Progress], None]
@@ -34,7 +34,7 @@ class Serving:
     """A model with the index over its vectors: what the one embeds is sought in the other, so take both at once."""
 
     embedder: Embedder
-    index: LocalSearch
+    index: SearchIndex
     named: str  # how the model is opened: "builtin", a folder, a hub id
 
 
@@ -95,14 +95,18 @@ class Meaning:
     def _pair(self, embedder: Embedder, named: str) -> Serving:
         return Serving(embedder, self.index_of(embedder.name), named)
 
-    def index_of(self, model: str) -> LocalSearch:
+    def index_of(self, model: str) -> SearchIndex:
+        if self._settings.search is not None:
+            from rag.search.milvus import MilvusSearch
+
+            return MilvusSearch(self._settings.search, self._store, model)
         from rag.search.cached import Cached
         from rag.search.local import LocalSearch
 
         local = LocalSearch if isinstance(self._settings.library, Path) else Cached
         return local(self._settings.derived, self._store, model)
 
-    def index(self) -> LocalSearch:
+    def index(self) -> SearchIndex:
         """Of the model in the recipe, also where that is not on this machine."""
         made_with = str(self._store.recipe().get("embedding") or "")
         with self._turn:
@@ -144,7 +148,7 @@ class Meaning:
             now.index.catch_up()
         return fresh
 
-    def _embed(self, embedder: Embedder, index: LocalSearch, tell: Watch, stop: Stop, still: Stop) -> int:
+    def _embed(self, embedder: Embedder, index: SearchIndex, tell: Watch, stop: Stop, still: Stop) -> int:
         store, fresh = self._store, 0
         done, total = store.embedding_progress(embedder.name)
         while not stop() and (batch := store.unembedded(embedder.name, limit=AT_ONCE)):

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePath
+from urllib.parse import unquote
 
 import platformdirs
 
@@ -33,6 +34,29 @@ class Server:
         return self.name
 
 
+_MILVUS = re.compile(
+    r"milvus(?P<tls>\+tls)?://(?:(?P<user>[^@/]*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@:/?#\s\[\]]+)(?::(?P<port>\d{1,5}))?"
+    r"(?:/(?P<database>\w*))?/?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchServer:
+    """Milvus, which finds passages in place of the library's folder. Its name holds no password and may be printed."""
+
+    uri: str  # http(s)://HOST:PORT, or the path of Milvus Lite's file
+    name: str
+    token: str = field(default="", repr=False)  # USER:PASSWORD
+    database: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        return "://" not in self.uri
+
+    def __str__(self) -> str:
+        return self.name
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment and the command line said; None: the library or the default decides."""
@@ -45,6 +69,7 @@ class Settings:
     server_key: str | None = None  # for a server of language models that asks for one
     server_away: bool = False  # whether questions and passages may go to such a server on another machine
     debug: bool = False
+    search: SearchServer | None = None  # None: the indexes lie in the library's folder
     cache: Path = Path()  # where what is derived from libraries on servers lies
 
     @property
@@ -69,6 +94,29 @@ def place(given: str | os.PathLike[str]) -> Path | Server:
     return Server(url, name)
 
 
+def search_server(given: str) -> SearchServer:
+    """milvus:FILE.db (Milvus Lite), milvus://[USER:PASSWORD@]HOST[:19530][/DATABASE], milvus+tls://… BadSetting."""
+    scheme, _, path = given.partition(":")
+    if scheme == "milvus" and not path.startswith("//") and path.endswith(".db"):
+        return SearchServer(str(Path(path).expanduser().absolute()), given)
+    found = _MILVUS.fullmatch(given)
+    if found is None or int(found["port"] or 0) > 65535:
+        allowed = "milvus:FILE.db, milvus://USER:PASSWORD@HOST:19530/DATABASE, milvus+tls://…"
+        raise BadSetting(name="RAG_SEARCH", value=f"{scheme}:…", allowed=allowed)
+    place = f"{found['host']}:{found['port'] or 19530}"
+    return SearchServer(
+        f"{'https' if found['tls'] else 'http'}://{place}",
+        f"{scheme}://{place}",
+        unquote(found["user"] or ""),
+        found["database"] or "",
+    )
+
+
+def search_with(given: str) -> None:
+    """What `--search` says holds for this process and those it starts, in place of what the environment said."""
+    os.environ["RAG_SEARCH"] = given
+
+
 def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = None) -> Settings:
     """Arguments over environment. Errors: BadSetting."""
     folder = library or os.environ.get("RAG_LIBRARY") or platformdirs.user_data_dir("rag", appauthor=False)
@@ -88,6 +136,7 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
         server_away=os.environ.get("RAG_SERVER_AWAY", "") not in ("", "0"),
         debug=os.environ.get("RAG_DEBUG", "") not in ("", "0"),
         cache=Path(os.environ.get("RAG_CACHE") or platformdirs.user_cache_dir("rag", appauthor=False)).expanduser(),
+        search=search_server(found) if (found := os.environ.get("RAG_SEARCH")) else None,
     )
 
 

@@ -133,6 +133,17 @@ def sample_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Milvus Lite server that ends with the tests."""
+    from milvus_server import MilvusLite
+
+    if importlib.util.find_spec("pymilvus") is None or importlib.util.find_spec("milvus_lite") is None:
+        lacking("Milvus is not installed; pip install 'rag[cluster]' adds it")
+    with MilvusLite(tmp_path_factory.mktemp("milvus")) as server:
+        yield server.address
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MODEL_PACKAGES = ("torch", "transformers", "sentence_transformers")
 

@@ -41,6 +41,7 @@ HEAVY = (
     "cv2",
     "rapidocr",
     "PIL",
+    "pymilvus",
 )
 
 

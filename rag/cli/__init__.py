@@ -32,7 +32,8 @@ def run(words: list[str]) -> int:
         speak(chosen.language)
         from rag.cli.commands import app
 
-        result = typer.main.get_command(app).main(args=words, prog_name="rag", standalone_mode=False)
+        command = typer.main.get_command(app)
+        result = command.main(args=search_first(words), prog_name="rag", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except Error as error:
         if debug:
@@ -62,6 +63,16 @@ def run(words: list[str]) -> int:
             return errors.NoPermission.exit_code
         complain(Error(detail=f"{type(error).__name__}: {error}"))
         return 1
+
+
+def search_first(words: Sequence[str]) -> list[str]:
+    """`--search MILVUS` may stand anywhere: it belongs to `rag` itself, so it goes before the command's name."""
+    ours = words[: words.index("--")] if "--" in words else words
+    at = next((i for i, word in enumerate(ours) if word == "--search" or word.startswith("--search=")), None)
+    if at is None:
+        return list(words)
+    end = at + (2 if words[at] == "--search" else 1)
+    return [*words[at:end], *words[:at], *words[end:]]
 
 
 def wrong_usage(error: Exception) -> Exception:

@@ -57,8 +57,13 @@ def start(
     shown: Annotated[
         bool, typer.Option("--version", callback=version, is_eager=True, help=say("cli.option.version"))
     ] = False,
+    search: Annotated[str | None, typer.Option("--search", help=say("cli.option.search"), metavar="MILVUS")] = None,
 ) -> None:
     """Options of `rag` itself; its help stands in the words."""
+    if search:
+        from rag.settings import search_with
+
+        search_with(search)
 
 
 def opened(library: str | None, *, engine: str | None = None, create: bool = False) -> Any:

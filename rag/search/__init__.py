@@ -1,12 +1,12 @@
 """The one small interface to search: entries and vectors come in, passage ids in order go out.
 
-`local.py` keeps both indexes in the library's folder (tantivy, FAISS); a search server can stand behind the same
-protocol. What an index holds is derived: it knows up to which change of the store it is current, and catches up.
+`local.py` keeps both indexes in the library's folder (tantivy, FAISS), `milvus.py` in a search server. What an index
+holds is derived: it knows up to which change of the store it is current, and catches up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ANY = Filter()
+Progress = Callable[[int, int], None]  # done, total (passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +109,17 @@ class SearchIndex(Protocol):
 
     def refresh(self) -> bool:
         """Sees what another process has committed since; True where something was new. Cheap."""
+
+    def catch_up(self, progress: Progress | None = None) -> IndexState:
+        """Takes in every change of the store that is not here yet. LibraryLocked."""
+
+    def rebuild(self, progress: Progress | None = None) -> IndexState:
+        """Throws all away and makes it from the store. LibraryLocked."""
+
+    def keep_models(self, models: Iterable[str]) -> None:
+        """Vectors of all other models go. With the writer's lock held."""
+
+    def faults(self) -> list[str]:
+        """What is wrong compared with the store, a sentence each; [] where the index is whole."""
 
     def close(self) -> None: ...

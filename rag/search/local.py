@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryLocked, NoPermission
-from rag.search import ANY, Entry, IndexState, Ranking
+from rag.search import ANY, Entry, IndexState, Progress, Ranking
 from rag.text import fold
 from rag.types import Filter
 from rag.words import say
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from rag.search.vectors import Vectors
     from rag.store import Store
 
-Progress = Callable[[int, int], None]  # done, total (passages)
 _LOOKED_AT = 2000  # candidates that are read to find a term: past that it is common, or its characters are
 
 
