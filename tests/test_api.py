@@ -318,7 +318,7 @@ def test_more_than_one_request_may_hold_is_refused(
     http: httpx.Client, said: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "MOST_BODY", 2000)
-    monkeypatch.setattr(server, "MOST_SENT", 3000)
+    monkeypatch.setitem(server.MOST_BY_PATH, "/api/documents", 3000)
     body = json.dumps({"question": "长" * 3000}).encode()
     sent: Any = body if said else (body[i : i + 500] for i in range(0, len(body), 500))
     answer = http.post("/api/ask", content=sent, headers={"content-type": "application/json"})
