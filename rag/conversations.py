@@ -21,6 +21,8 @@ from rag.types import Talk
 from rag.words import say
 
 MOST_TITLE = 80  # characters
+VISITORS = "visitor:"  # owners whose name begins so are browsers that nobody signed in with
+OF_ONE_VISITOR, OF_ALL_VISITORS = 100, 10_000  # conversations kept of them; the oldest make way
 _ORDER = (t.conversations.c.at.desc(), t.conversations.c.key)
 
 
@@ -61,6 +63,7 @@ class Conversations(Notes):
                 title = _title(_words(said[0])[0]) if said else ""
                 new = {"key": key, "owner": owner, "title": title, "folded": "", "shared": 0, "begun_at": now}
                 connection.execute(sa.insert(t.conversations), {**new, "at": now, "exchanges": 0})
+                _make_room(connection, owner, key)
             else:
                 title = row.title
                 connection.execute(sa.delete(t.exchanges).where(e.conversation == key, e.position >= start))
@@ -108,6 +111,21 @@ class Conversations(Notes):
         c = t.conversations.c
         if connection.execute(sa.select(c.key).where(c.key == key, c.owner == owner)).first() is None:
             raise UnknownName(name=key)
+
+
+def _make_room(connection: sa.Connection, owner: str, key: str) -> None:
+    """Drops the oldest conversations of visitors beyond what is kept of them: else anybody could fill the disk."""
+    if not owner.startswith(VISITORS):
+        return
+    c = t.conversations.c
+    everybody = sa.and_(c.owner >= VISITORS, c.owner < VISITORS[:-1] + chr(ord(VISITORS[-1]) + 1))  # by the index
+    for whose, most in ((c.owner == owner, OF_ONE_VISITOR), (everybody, OF_ALL_VISITORS)):
+        over = connection.execute(sa.select(sa.func.count()).where(whose)).scalar_one() - most
+        if over > 0:
+            oldest = sa.select(c.key).where(whose, c.key != key).order_by(c.at, c.key).limit(over)
+            gone = list(connection.execute(oldest).scalars())
+            connection.execute(sa.delete(t.exchanges).where(t.exchanges.c.conversation.in_(gone)))
+            connection.execute(sa.delete(t.conversations).where(c.key.in_(gone)))
 
 
 def forget(c: sa.Connection, article_ids: Set[str]) -> None:

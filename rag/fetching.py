@@ -26,13 +26,17 @@ def snapshot(engine: sa.Engine) -> sa.Connection:
 
 
 def let_through(only: Filter) -> list[sa.ColumnElement[bool]]:
-    """Conditions over `articles` and, for sources, `documents`. Dates overlap: 2025 is in every month of 2025."""
+    """Conditions over `articles`. Dates overlap: 2025 is in every month of 2025."""
     a = t.articles.c
     conditions: list[sa.ColumnElement[bool]] = []
     if only.source:
-        conditions.append(sa.or_(a.source.in_(only.source), t.documents.c.source.in_(only.source)))
+        d = t.documents.c
+        files = sa.select(d.id).where(d.source.in_(only.source))  # joined instead, no index would serve
+        conditions.append(sa.or_(a.source.in_(only.source), a.document.in_(files)))
     if only.column:
         conditions.append(a.rubric.in_(only.column))
+    if only.article:
+        conditions.append(a.article_id.in_(only.article))
     if days := period(only):
         conditions += [a.last_day >= days[0], a.first_day <= days[1]]
     return conditions

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import platformdirs
 
 from rag.errors import BadSetting
-from rag.words import LANGUAGES
+from rag.words import LANGUAGES, TRADITIONAL
 
 MAX_QUESTION = 2000  # characters; a page pasted by mistake is longer, no question is
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
@@ -120,9 +120,7 @@ def search_with(given: str) -> None:
 def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = None) -> Settings:
     """Arguments over environment. Errors: BadSetting."""
     folder = library or os.environ.get("RAG_LIBRARY") or platformdirs.user_data_dir("rag", appauthor=False)
-    language = os.environ.get("RAG_LANG", "zh")[:2].lower() or "zh"
-    if language not in LANGUAGES:
-        raise BadSetting(name="RAG_LANG", value=language, allowed=", ".join(LANGUAGES))
+    language = _language(os.environ.get("RAG_LANG", ""))
     threads = os.environ.get("RAG_THREADS", "0")
     if not threads.isdigit():
         raise BadSetting(name="RAG_THREADS", value=threads, allowed="0, 1, 2, …")
@@ -143,6 +141,17 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
 def environment(**more: str) -> dict[str, str]:
     """This process's own, for one that it starts."""
     return {**os.environ, **more}
+
+
+def _language(asked: str) -> str:
+    """zh_CN.UTF-8, zh-TW, en… as one of LANGUAGES; "" is Chinese. Errors: BadSetting."""
+    name = asked.split(".")[0].replace("_", "-").lower() or "zh"
+    if re.fullmatch("zh-(tw|hk|mo|hant.*)", name):
+        name = TRADITIONAL
+    for language in (name, name[:2]):
+        if language in LANGUAGES:
+            return language
+    raise BadSetting(name="RAG_LANG", value=asked, allowed=", ".join(LANGUAGES))
 
 
 def threads(asked: int = 0) -> int:

@@ -195,10 +195,7 @@ class Store:
                     )
                 ).one()
                 return Counts(*map(int, row))
-            some = sa.select(a.id, a.document, a.characters)
-            if only.source:
-                some = some.join(t.documents, t.documents.c.id == a.document)
-            some = some.where(*fetching.let_through(only))
+            some = sa.select(a.id, a.document, a.characters).where(*fetching.let_through(only))
             of = some.subquery().c
             row = c.execute(
                 sa.select(
@@ -248,8 +245,6 @@ class Store:
 
         a = t.articles.c
         query = sa.select(t.articles).where(*fetching.let_through(only)).order_by(a.document, a.position)
-        if only.source:
-            query = query.join(t.documents, t.documents.c.id == a.document)
         if title:
             query = query.where(a.folded_title.contains(fold(title), autoescape=True))
         if document_id is not None:
@@ -311,8 +306,6 @@ class Store:
         query = sa.select(p.id)  # sorted here: asked for an order, SQLite goes through all passages
         if only:
             query = query.join(t.articles, a.id == p.article)
-        if only.source:
-            query = query.join(t.documents, t.documents.c.id == a.document)
         return np.sort(self._ids(query.where(*fetching.let_through(only))))
 
     # ---------------------------------------------------------------- what is derived catches up

@@ -276,22 +276,27 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Only articles of these sources and columns, dated from `since` to `until` (ISO, both included)."""
+    """Only these articles (ids), of these sources and columns, dated from `since` to `until` (ISO, both included)."""
 
     source: tuple[str, ...] = ()
     column: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
+    article: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.source or self.column or self.since or self.until)
+        return bool(self.source or self.column or self.since or self.until or self.article)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | None) -> Filter:
         """From the contract's {"source": […], "column": […], "from": …, "to": …}."""
         value = value or {}
         return cls(
-            tuple(value.get("source") or ()), tuple(value.get("column") or ()), value.get("from"), value.get("to")
+            tuple(value.get("source") or ()),
+            tuple(value.get("column") or ()),
+            value.get("from"),
+            value.get("to"),
+            tuple(value.get("article") or ()),
         )
 
 

@@ -23,8 +23,13 @@ from serving import CHROMIUM, served  # noqa: E402
 WIDE, NARROW = (1280, 800), (390, 844)
 QUESTION = "给成人做胸外按压，要按多深？"
 UNKNOWN = "青岭县2031年的科普预算是多少？"
-README = (("first", WIDE, "light"), ("answer", WIDE, "light"), ("answer", WIDE, "dark"), ("answer", NARROW, "light"))
-STATES = ("first", "filter", "answer", "why", "refusal", "drawer", "library", "receipts")
+README = (
+    ("first", WIDE, "light"), ("answer", WIDE, "light"), ("answer", WIDE, "dark"), ("answer", NARROW, "light"),
+    ("quote", WIDE, "light"), ("share", NARROW, "dark"), ("picture", WIDE, "light"),
+)  # fmt: skip
+STATES = (
+    "first", "filter", "answer", "quote", "share", "picture", "edit", "why", "refusal", "drawer", "library", "receipts"
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:
@@ -32,7 +37,9 @@ def main(arguments: list[str]) -> None:
 
     import rag
     from rag import settings
+    from rag.chat import suggesting
 
+    suggesting.SECONDS = 30.0  # a picture can wait until three are found
     every = arguments[:1] == ["--all"]
     folder = Path(arguments[1]) if every else ROOT / "docs/pictures"
     wanted = (
@@ -76,8 +83,33 @@ def ask(page: Any, question: str) -> None:
 
 def answer(page: Any) -> None:
     ask(page, QUESTION)
+    page.wait_for_selector("#next .fu")
     page.click("#log a.cite >> nth=0")
     page.wait_for_selector("html.source #side mark")
+
+
+def quote(page: Any) -> None:
+    ask(page, QUESTION)
+    page.wait_for_selector("#next .fu")
+    page.hover("#log a.cite >> nth=0")
+    page.wait_for_selector("#rag-tip:not([hidden])")
+
+
+def share(page: Any) -> None:
+    ask(page, QUESTION)
+    page.click("#log .do-share-answer")
+    page.locator("#log .sharebox").scroll_into_view_if_needed()
+
+
+def picture(page: Any) -> None:
+    share(page)
+    page.click("#log .do-picture")
+    page.wait_for_function("document.querySelector('#rag-picture img')?.complete")
+
+
+def edit(page: Any) -> None:
+    ask(page, QUESTION)
+    page.click("#log .do-edit")
 
 
 def why(page: Any) -> None:
@@ -108,6 +140,7 @@ def receipts(page: Any) -> None:
 
 SHOW: dict[str, Callable[[Any], None]] = {
     "first": lambda page: None, "filter": lambda page: page.click("#filters .label-wrap"), "answer": answer, "why": why,
+    "quote": quote, "share": share, "picture": picture, "edit": edit,
     "refusal": lambda page: ask(page, UNKNOWN), "drawer": drawer, "library": library, "receipts": receipts,
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rag.chat import server
+from rag.chat import server, tongues
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
@@ -21,7 +21,7 @@ def built(library: Any, uploads: Path, **more: Any) -> Any:
     """The application, made inside a loop: outside of one Gradio opens loops that nobody closes."""
 
     async def make() -> Any:
-        return server.application(library, uploads=uploads, **more)
+        return tongues.in_all_languages(server.application, library, uploads=uploads, **more)
 
     with ThreadPoolExecutor(1) as aside:  # a browser's test has a loop of its own in this thread
         return aside.submit(lambda: asyncio.run(make())).result()

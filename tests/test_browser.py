@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from axe import findings
 from serving import CHROMIUM, served
 
 import rag
@@ -27,6 +31,8 @@ FILES = {
     + "\n\n".join(f"县里为这件事准备了很久，第{n}次会议专门讨论了选址、经费和人员安排。" for n in range(1, 9))
     + "\n\n青岭县气象站有12名职工，每天发布两次天气预报。站长李明说，明年还要再添一套设备。\n",
     "柳溪日报-20250312.txt": "# 柳溪镇茶园改造\n\n柳溪镇把300亩老茶园改造成了生态茶园，今年春茶产量增加两成。\n",
+    "藏文.txt": "# བོད་ཀྱི་གནམ་གཤིས།\n\nལྷ་ས་ནི་མཐོ་སྒང་གི་གྲོང་ཁྱེར་ཞིག་ཡིན། དེང་སང་གནམ་གཤིས་དྲོ་པོ་འདུག\n",
+    "彝文.txt": "# ꆈꌠꁱꂷ\n\nꆈꌠꁱꂷꌠꉢꐨꌠꄉ，ꀋꉬꇬꅇꈁꀕ。ꋍꈁꏭꃅꄮꊈꃚ。\n",
     "夜校简报.txt": f"# 夜校 {HOSTILE}\n\n夜校开设了编织课程，学员共有45人。{HOSTILE}\n",
 }
 SLOW = "慢慢说：气象站怎么样？"
@@ -123,9 +129,31 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
 
 
 @pytest.fixture(scope="module")
-def address(shelf: Scripted, uploads: Path) -> Iterator[str]:
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """Another site: its origin, and the page that it shows."""
+    page = [""]
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page[0].encode())
+
+        def log_message(self, *told: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{site.server_port}", page
+        site.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(shelf: Scripted, uploads: Path, elsewhere: tuple[str, list[str]]) -> Iterator[str]:
     """Where its chat is served."""
-    with served(shelf, uploads) as here:
+    with pytest.MonkeyPatch.context() as patch, served(shelf, uploads, frames=(elsewhere[0],)) as here:
+        patch.setattr("rag.chat.suggesting.SECONDS", 0.0)  # what leads on from an answer is tried where it is tested
         yield here
 
 
@@ -175,10 +203,10 @@ def ask(page: Any, question: str) -> None:
 
 
 def answered(page: Any, n: int = 1) -> None:
-    """Waits until the n-th answer stands in the thread and the next question can be asked."""
+    """Waits until the n-th answer stands in the thread, what leads on from it too, and the next can be asked."""
     page.wait_for_function(
         "n => document.querySelectorAll('#log .a').length >= n && !document.querySelector('#now .a')"
-        " && !!document.querySelector('#box .submit-button')", arg=n)  # fmt: skip
+        " && !!document.querySelector('#box .submit-button') && !!document.querySelector('#next .fus')", arg=n)  # fmt: skip
 
 
 def in_view(page: Any, inner: str, outer: str) -> bool:
@@ -206,9 +234,7 @@ def test_a_question_is_answered_and_its_sentence_opens_in_the_article(visit: Cal
     assert in_view(page, "#side .side", "body")
     assert "青岭县气象站建成投用" in page.inner_text("#side .headline")
     assert page.evaluate("document.activeElement.matches('#side h2')")
-    page.click("#side .do-whole")
     assert page.inner_text("#side .txt").count("次会议专门讨论") == 8, "the whole article is there"
-    assert in_view(page, "#side mark", "#side .sbody")
     page.keyboard.press("Escape")
     page.wait_for_selector("html:not(.source)")
     assert page.evaluate("document.activeElement.matches('#log a.cite')"), "focus is back on the chip"
@@ -614,6 +640,225 @@ def test_an_answer_and_a_reference_are_copied_with_their_sources(visit: Callable
     page.click("#side .do-cite")
     page.wait_for_function("document.querySelector('#rag-told').innerText === '引用已复制。'")
     assert "柳溪镇茶园改造[N]" in page.evaluate("navigator.clipboard.readText()")
+
+
+STATION, TEA = "青岭县气象站有多少名职工？", "柳溪镇改造了多少亩老茶园？"
+
+
+def test_a_link_asks_its_question_and_a_chip_shows_its_quote(visit: Callable[..., Any], address: str) -> None:
+    page = visit()
+    page.goto(f"{address}?q={quote(STATION)}")
+    answered(page)
+    assert page.locator("#log .u p").all_inner_texts() == [STATION], "it is asked once"
+    page.wait_for_function("location.search.startsWith('?c=')")
+    page.hover("#log a.cite >> nth=0")
+    page.wait_for_selector("#rag-tip:not([hidden])")
+    told = page.inner_text("#rag-tip")
+    assert "青岭县气象站建成投用" in told
+    assert "“青岭县气象站有12名职工，每天发布两次天气预报。”" in told
+    page.mouse.move(2, 400)
+    page.wait_for_selector("#rag-tip", state="hidden")
+    page.focus("#log .do-copy")
+    page.keyboard.press("Shift+Tab")
+    page.wait_for_selector("#rag-tip:not([hidden])")
+    assert page.get_attribute("#log a.cite:focus", "aria-describedby") == "rag-tip"
+    page.keyboard.press("Escape")
+    assert page.locator("#rag-tip").is_hidden()
+    page.reload()
+    page.wait_for_selector("#log .acts")
+    assert page.locator("#log .u").count() == 1, "a reload asks nothing again"
+
+
+def test_a_question_is_changed_in_its_place_and_leads_on(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.chat.suggesting.SECONDS", 60.0)
+    page = visit(390, 844)
+    ask(page, REFUSED)
+    answered(page)
+    page.click("#log .do-edit")
+    assert page.input_value("#log .u textarea") == REFUSED
+    page.keyboard.press("Escape")
+    assert page.locator("#log .u textarea").count() == 0
+    page.click("#log .do-edit")
+    page.fill("#log .u textarea", TEA)
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#log .ans')?.innerText.includes('300亩')")
+    answered(page)
+    assert page.locator("#log .u p").all_inner_texts() == [TEA]
+    page.wait_for_selector("#next .fu")
+    question = page.inner_text("#next .fu >> nth=0").strip()
+    page.click("#next .fu >> nth=0")
+    answered(page, 2)
+    assert page.locator("#log .u p").last.inner_text() == question
+    assert page.locator("#log .ans").last.locator("a.cite.ok").count(), "what is offered is answered"
+
+
+def test_only_these_articles_are_asked(visit: Callable[..., Any]) -> None:
+    page = visit()
+    ask(page, TEA)
+    answered(page)
+    page.click("#log a.cite >> nth=0")
+    page.wait_for_selector("html.source #side mark")
+    page.click("#side .do-only")
+    page.wait_for_function("document.querySelector('#filters .label-wrap').innerText.includes('只找 1 篇文章')")
+    ask(page, STATION)
+    answered(page, 2)
+    assert page.locator("#log .none").count() == 1, "the tea gardens do not say"
+    page.locator("#log .do-why").first.click()
+    page.click("#log .whybox .do-only >> visible=true")
+    page.wait_for_function("!document.querySelector('#filters .label-wrap').innerText.includes('只找 1 篇')")
+    page.click("#filters .label-wrap")
+    page.click("#unfilter")
+    page.wait_for_function("!document.querySelector('#filters .label-wrap').innerText.includes('只找')")
+    ask(page, STATION)
+    answered(page, 3)
+    assert "12名" in page.locator("#log .ans").last.inner_text()
+
+
+def test_an_answer_is_shared_as_message_picture_and_paper(visit: Callable[..., Any]) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    ask(page, STATION)
+    answered(page)
+    page.click("#log .do-share-answer")
+    message = page.inner_text("#log .sms span")
+    assert len(message) <= 70
+    assert "12名" in message
+    assert "《青岭县气象站建成投用》" in message
+    page.click("#log .do-message")
+    page.wait_for_function("document.querySelector('#rag-told').innerText === '短消息已复制。'")
+    assert page.evaluate("navigator.clipboard.readText()") == message
+    page.click("#log .do-picture")
+    page.wait_for_function("document.querySelector('#rag-picture img')?.naturalWidth === 1080")
+    assert page.evaluate("document.querySelector('#rag-picture img').naturalHeight") > 500
+    assert "12名职工" in page.get_attribute("#rag-picture img", "alt")
+    with page.expect_download() as file:
+        page.click("#rag-picture a")
+    assert file.value.suggested_filename == "青岭县气象站有多少名职工.png"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#rag-picture", state="detached")
+    assert page.evaluate("document.activeElement.matches('.do-picture')")
+    page.evaluate("window.print = () => { window.printed = document.documentElement.className; }")
+    page.click("#log .do-print")
+    assert "print-one" in page.evaluate("window.printed")
+    page.emulate_media(media="print")
+    assert page.locator("#log .srcs").is_visible(), "its sources stand below it"
+    assert page.locator("#dock").is_hidden()
+
+
+def test_answers_and_articles_are_read_aloud_by_voices_of_this_device(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.evaluate("""() => {
+        window.spoken = [];
+        window.voices = [{lang: "zh-CN", localService: false, name: "far"}];
+        speechSynthesis.getVoices = () => window.voices;
+        speechSynthesis.speak = (one) => { window.spoken.push(one.text); };
+        window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+    }""")
+    ask(page, STATION)
+    answered(page)
+    page.click("#log .do-say")
+    page.wait_for_function("document.querySelector('#rag-told').innerText.includes('没有能朗读')")
+    page.evaluate("window.voices.push({lang: 'zh-CN', localService: true, name: 'near'})")
+    page.click("#log .do-say")
+    spoken = page.evaluate("window.spoken")
+    assert "12名职工" in spoken[0]
+    assert "资料" not in "".join(spoken), "no marker is read"
+    page.click("#log a.cite >> nth=0")
+    page.wait_for_selector("html.source #side mark")
+    page.click("#side .do-read")
+    assert "青岭县气象站建成投用" in page.evaluate("window.spoken")[len(spoken)]
+
+
+def test_a_conversation_is_no_longer_shared_once_its_owner_says_so(visit: Callable[..., Any], shelf: Scripted) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    ask(page, TEA)
+    answered(page)
+    page.wait_for_function("location.search.startsWith('?c=')")
+    key = page.evaluate("new URLSearchParams(location.search).get('c')")
+    page.click(".hdr .no-p.do-drawer")
+    row = page.locator("#drawer .ci.on")
+    row.locator(".do-acts").click()
+    assert row.locator(".do-unshare").is_hidden()
+    row.locator(".do-share").click()
+    row.locator(".do-unshare").wait_for(state="visible")
+    assert shelf.library.conversations.opened("somebody", key)[0].shared
+    row.locator(".do-unshare").click()
+    row.locator(".do-unshare").wait_for(state="hidden")
+    with pytest.raises(rag.Error):
+        shelf.library.conversations.opened("somebody", key)
+
+
+def test_the_interface_is_read_in_three_languages(visit: Callable[..., Any], address: str) -> None:
+    page = visit(1280, 800)
+    for language, lang, hint, refused in (
+        ("zh-hant", "zh-Hant", "想問什麼？", "資料庫裡沒有寫到"),
+        ("en", "en", "What would you like", "The library"),
+    ):
+        page.goto(address)
+        page.select_option("#language", language)
+        page.wait_for_selector(f"#box textarea[placeholder^='{hint}']")
+        page.wait_for_selector("#greeting .mast")
+        assert page.evaluate("document.documentElement.lang") == lang
+        assert page.input_value("#language") == language
+        ask(page, "青岭县2031年的财政预算是多少？")
+        answered(page)
+        assert refused in page.inner_text("#log .none h2")
+    ask(page, STATION)
+    answered(page, 2)
+    assert "12名职工" in page.inner_text("#log .ans"), "what is quoted stays as it was printed"
+
+
+def test_letters_of_other_scripts_are_found_and_shown(visit: Callable[..., Any], shelf: Scripted) -> None:
+    for words, source in (("ལྷ་ས་ནི་མཐོ་སྒང", "藏文.txt"), ("ꀋꉬꇬꅇ", "彝文.txt")):
+        assert shelf.library.search(words).hits[0].source == source
+        article = shelf.library.articles(title="བོད" if source == "藏文.txt" else "ꆈꌠ")[0]
+        page = visit()
+        page.goto(page.url.split("?")[0] + f"?a={article.article_id}")
+        page.wait_for_selector("html.source #side .headline")
+        assert words in page.inner_text("#side .txt")
+
+
+def test_the_question_box_stands_on_another_site_that_is_listed_and_on_no_other(
+    chromium: Any, address: str, elsewhere: tuple[str, list[str]], shelf: Scripted
+) -> None:
+    origin, shown = elsewhere
+    shown[0] = f'<title>学会</title><body><h1>学会</h1><script src="{address}widget.js" data-question="{TEA}"></script>'
+    before = len(shelf.library.conversations.listed(""))
+    context = chromium.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(origin)
+    frame = page.frame_locator("iframe")
+    frame.locator("#log .ans").wait_for(timeout=60_000)
+    assert "300亩" in frame.locator("#log .ans").inner_text()
+    assert frame.locator("#bar").is_hidden()
+    assert page.locator("iframe").get_attribute("title")
+    assert len(shelf.library.conversations.listed("")) == before, "nothing is kept of it"
+    page.goto(origin.replace("127.0.0.1", "localhost"))
+    page.wait_for_timeout(1500)
+    assert page.frame_locator("iframe").locator("#question").count() == 0
+    policy = page.request.get(address).headers["content-security-policy"]
+    assert "frame-ancestors 'self';" in policy + ";", "the page with its tabs and bar stays out of every frame"
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing_serious(visit: Callable[..., Any], width: int, scheme: str) -> None:
+    page = visit(width, 844, color_scheme=scheme)
+    found = findings(page)
+    ask(page, SLOW)
+    answered(page)
+    page.click("#log .do-share-answer")
+    page.click("#log .do-why")
+    found += findings(page)
+    page.click("#log .do-edit")
+    page.click("#log a.cite >> nth=4")
+    page.wait_for_selector("html.source #side mark")
+    found += findings(page)
+    page.keyboard.press("Escape")
+    page.click(f".hdr .{'only-p' if width < 720 else 'no-p'}.do-drawer")
+    found += findings(page)
+    assert not found, "\n".join(found)
 
 
 # ---------------------------------------------------------------- the server as people start it

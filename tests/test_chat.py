@@ -27,6 +27,7 @@ from rag.chat.desk import Desk
 from rag.chat.markup import answers, feedback, fixing, helping, pages, sources, troubles
 from rag.chat.markup import figures as charts
 from rag.chat.markup import library as shelf
+from rag.chat.message import short_message
 from rag.chat.notebook import Notebook
 from rag.desktypes import Asked as Noted
 from rag.desktypes import Entry, Holdings, Waiting
@@ -106,7 +107,8 @@ def each_evil_card() -> Iterator[tuple[str, str]]:
     )  # fmt: skip
     other = replace(cited, n=2, verified=False)
     made = {1: EVIL, 2: EVIL}
-    yield "question", answers.question(EVIL)
+    yield "question", answers.question(say, EVIL, last=True)
+    yield "follow-ups", answers.follow_ups(say, [EVIL])
     yield "writing", answers.writing(say, 0, Piece("writing", reply.answer, 3), EVIL, 2.0)
     yield "answer", shown(Exchange(EVIL, reply, searched=9, references=made, found=(hit,)))
     both = replace(reply, answer=f"{EVIL}[1]{EVIL}[2]。", citations=(cited, other), conflicts=((1, 2),))
@@ -126,9 +128,9 @@ def each_evil_part() -> Iterator[tuple[str, str]]:
     place = sources.Place(1, 1, 2, "", "c-1002")
     state = LibraryState(3, 2, 9, 1, EVIL, (EVIL,), (EVIL,), EVIL)
     talks = [Talk("abcdef", EVIL, EVIL, EVIL, 2)]
-    yield "panel", sources.panel(say, article, EVIL, (2, 30), place, [article])
+    yield "panel", sources.panel(say, article, EVIL, (2, 30), place, [article], [article])
     yield "missing", sources.missing(say, EVIL, EVIL, place)
-    yield "header", pages.header(say, "zh-CN", {"copied": EVIL})
+    yield "header", pages.header(say, "zh", {"copied": EVIL})
     yield "greeting", pages.greeting(say, state, [(EVIL, EVIL)], [article])
     yield "conversations", pages.conversations(say, Conversation("abcdef"), talks, errors.Error(detail=EVIL))
     yield "head", shelf.head(say, state, errors.Error(detail=EVIL))
@@ -269,6 +271,33 @@ def test_an_answer_is_copied_with_its_sources() -> None:
     assert copied.endswith(f"“{QUOTE}”")
 
 
+def test_each_chip_has_its_quote_with_title_date_and_page() -> None:
+    read = Read(shown(Exchange("", ANSWER)))
+    assert read.inside("li.tip c-1001 ok") == f"1 气象站建成2025年3月5日 · 第 3 版 · 本地新闻 · 已核对原文“{QUOTE}”"
+    assert "c-1001" in [str(a.get("href")).lstrip("#") for tag, a in read.tags if tag == "a"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (ANSWER, "气象站有12名职工。（《气象站建成》 2025-03-05）"),
+        (replace(ANSWER, answer=f"{'很' * 60}有12名职工[1]。"), "职工有多少？12名。（《气象站建成》 2025-03-05）"),
+        (replace(ANSWER, answer=f"{'很' * 80}[1]。", short_answer=None), f"{'很' * 49}…（《气象站建成》 2025-03-05）"),
+        (replace(ANSWER, citations=(replace(CITED, verified=False),)), ""),
+        (replace(ANSWER, refused=True), ""),
+        (replace(ANSWER, conflicts=((1, 2),)), ""),
+    ],
+)
+def test_an_answer_fits_a_short_message_with_its_source_or_is_none(reply: Reply, message: str) -> None:
+    assert short_message(say, reply, "职工有多少？") == message
+
+
+@given(st.text(max_size=200), st.text(max_size=90), st.text(max_size=90))
+def test_no_message_is_longer_than_seventy_characters(answer: str, title: str, question: str) -> None:
+    reply = replace(ANSWER, answer=f"{answer}[1]。", short_answer=None, citations=(replace(CITED, title=title),))
+    assert len(short_message(say, reply, question)) <= 70
+
+
 def test_only_the_last_answer_can_be_asked_again() -> None:
     made = Exchange("？", ANSWER)
     assert "do-retry" in shown(made, last=True)
@@ -308,22 +337,9 @@ def test_an_error_says_what_happened_what_to_do_and_has_a_button() -> None:
 @given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)))
 def test_the_marked_words_are_the_quoted_ones(a: int, b: int) -> None:
     a, b = sorted((a, b))
-    html, _ = sources.clipping(say, ARTICLE, (a, b))
-    read = Read(html)
+    read = Read(sources.clipping(say, ARTICLE, (a, b)))
     assert read.inside("mark") == TEXT[a:b].replace("\n", "")
     assert read.inside("p.para") == TEXT.replace("\n", "")
-
-
-def test_a_long_article_is_folded_around_the_quoted_words() -> None:
-    many = "\n".join([f"第{i}段，写了别的事情，和问题没有关系，只是占些地方。" for i in range(12)] + [QUOTE])
-    long = replace(ARTICLE, text=many)
-    at = many.index(QUOTE)
-    html, cut = sources.clipping(say, long, (at, at + len(QUOTE)))
-    read = Read(html)
-    assert cut
-    assert "这里前略 11 段" in read.inside("p.by")
-    assert read.inside("p.para") == many.replace("\n", ""), "the whole article is there, to be unfolded"
-    assert read.inside("mark") == QUOTE
 
 
 def test_a_panel_names_where_the_same_text_also_stands() -> None:
@@ -335,10 +351,33 @@ def test_a_panel_names_where_the_same_text_also_stands() -> None:
     assert "同文另见" not in Read(sources.panel(say, ARTICLE, "")).inside("div.meta")
 
 
+@pytest.mark.parametrize(("at", "named"), [(0, [1, 2, 3, 4]), (3, [1, 2, 4, 5]), (6, [2, 3, 4, 5])])
+def test_a_panel_names_its_neighbours_in_the_same_issue(at: int, named: list[int]) -> None:
+    issue = [replace(ARTICLE, article_id=f"i{n}", title=f"第{n}篇", page=str(n)) for n in range(7)]
+    library = scripted(article=issue[at])
+    library.articles = lambda only, **more: issue if only.source == (ARTICLE.source,) else []
+    read = Read(reader.Reader(library, say).linked(f"i{at}", ""))
+    opened = [a["data-article"] for _, a in read.tags if "do-article" in str(a.get("class"))]
+    assert opened == [f"i{n}" for n in named]
+    assert f"同一期还有第 {named[0]} 版 · 本地新闻第{named[0]}篇" in read.inside("div.meta")
+
+
+def test_of_single_files_the_neighbours_are_those_of_the_day_and_folder() -> None:
+    here = replace(ARTICLE, source="20250305/a.txt")
+    other, elsewhere = (
+        replace(here, article_id="b", source="20250305/b.txt"),
+        replace(here, article_id="c", source="x/c.txt"),
+    )
+    library = scripted(article=here)
+    library.articles = lambda only, **more: [here] if only.source else [here, other, elsewhere]
+    read = Read(reader.Reader(library, say).linked("a1", ""))
+    assert [a["data-article"] for _, a in read.tags if "do-article" in str(a.get("class"))] == ["b"]
+
+
 def test_a_clipping_names_paper_day_and_page() -> None:
     read = Read(sources.panel(say, ARTICLE, "李明. 气象站建成[N].", (AT, AT + 3), sources.Place(1, 1, 2, "", "c-1002")))
     assert read.inside("div.np") == "青岭日报2025年3月5日 星期三 · 第 3 版"
-    assert read.inside("h2") == "资料 1 · 第 1 处，共 2 处"
+    assert read.inside("h2") == "资料 1 · 第 1 处，共 2 处气象站建成"
     steps = {str(a.get("aria-label")): a for tag, a in read.tags if "do-step" in str(a.get("class"))}
     assert "disabled" in steps["上一处"]
     assert steps["下一处"]["data-cite"] == "c-1002"
@@ -653,6 +692,7 @@ def test_the_filter_row_says_the_choice_and_a_date_that_it_could_not_read() -> N
     assert reader.filter_label(say, Filter(), "", "") == "筛选：全部栏目 · 全部来源 · 不限日期"
     only = reader.filter_of(["地方"], ["a", "b"], "2024-1", "去年")
     assert only == Filter(("a", "b"), ("地方",), "2024-01", None)
+    assert reader.filter_label(say, replace(only, article=("x",)), "", "").endswith(" · 只找 1 篇文章")
     assert reader.filter_label(say, only, "2024-1", "去年") == "筛选：地方 · 2 个来源 · 日期看不懂：去年"
 
 

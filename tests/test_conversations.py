@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag import tables
+from rag import conversations, tables
 from rag.conversations import MOST_TITLE, Conversations
 from rag.errors import NoPermission, UnknownName
 from rag.store import Store
@@ -98,6 +98,22 @@ def test_a_dropped_one_is_gone_with_all_that_was_said(store: Store, kept: Conver
         kept.opened("a", "k1")
     with store._engine.connect() as c:
         assert c.execute(sa.select(sa.func.count()).select_from(tables.exchanges)).scalar() == 0
+
+
+def test_of_visitors_the_oldest_make_way_and_nobody_elses(kept: Conversations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "OF_ONE_VISITOR", 2)
+    monkeypatch.setattr(conversations, "OF_ALL_VISITORS", 3)
+    for n in range(3):
+        kept.keep("", f"own{n}", [said("一？")])
+        kept.keep("visitor:a", f"a{n}", [said("一？")])
+    assert {talk.key for talk in kept.listed("visitor:a")} == {"a1", "a2"}
+    kept.keep("visitor:b", "b0", [said("一？")])
+    kept.keep("visitor:b", "b1", [said("一？")])
+    assert {talk.key for talk in kept.listed("visitor:a")} == {"a2"}, "there is room for three of all visitors"
+    assert {talk.key for talk in kept.listed("visitor:b")} == {"b0", "b1"}
+    assert len(kept.listed("")) == 3
+    with pytest.raises(UnknownName):
+        kept.opened("visitor:a", "a0")
 
 
 def test_what_is_removed_is_quoted_in_no_conversation(store: Store, kept: Conversations) -> None:

@@ -168,7 +168,11 @@ def test_filters_are_pushed_down(store: Store, index: SearchIndex) -> None:
     put(store, "d.txt", "丁说水稻。")
     store.put_vectors(MODEL, [1, 2, 3, 4], np.eye(4, 8, dtype=np.float32) + 0.1)
     index.catch_up()
+    second = next(article.article_id for article in store.articles() if article.source == "b.txt")
     for only in (
+        Filter(article=(second,)),
+        Filter(article=(second, "nobody's"), column=("科普",)),
+        Filter(article=("nobody's",)),
         Filter(source=("a.txt", "c.txt")),
         Filter(column=("农技 (一)",)),
         Filter(since="2024-04-10"),

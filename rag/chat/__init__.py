@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rag.settings import DEFAULT_HOST, DEFAULT_PORT
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
     from rag.library import Library
 
 
-def serve(library: Library, *, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, auth: bool = False) -> None:
-    """Serves the chat until it is interrupted. `auth`: to people with an account alone. Errors: PortTaken, NoPermission, BadSetting (no such host)."""
+def serve(
+    library: Library,
+    *,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    auth: bool = False,
+    frames: Sequence[str] = (),
+) -> None:
+    """Serves the chat until it is interrupted. `auth`: to people with an account alone. `frames`: sites whose pages
+    may hold the question box. Errors: PortTaken, NoPermission, BadSetting (no such host, no such origin)."""
     from rag.chat.server import run
 
-    run(library, host, port, auth=auth)
+    run(library, host, port, auth=auth, frames=frames)
 
 
 def build(library: Library, *, language: str = "zh", staff: bool = True) -> Any:

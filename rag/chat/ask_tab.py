@@ -16,6 +16,7 @@ from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
 from rag.errors import Error
 from rag.types import Filter, Reply
+from rag.words import speak
 
 MOST_SOURCES = 300  # offered in the filter; others can be typed
 
@@ -45,6 +46,7 @@ def parts(words: Say) -> dict[str, Any]:
                 # The exchange that is being written stands apart: at each step Gradio copies the whole value of every
                 # component that the running event puts out, and a thread of 60 exchanges among them could not keep up.
                 stands["now"] = html(elem_id="now")
+                stands["next"] = html(elem_id="next")
             with gr.Column(elem_id="dock"):
                 stands["box"] = gr.Textbox(
                     elem_id="box",
@@ -59,6 +61,11 @@ def parts(words: Say) -> dict[str, Any]:
                 )
                 unfiltered = reading.filter_label(words, Filter(), "", "")
                 with gr.Accordion(unfiltered, open=False, elem_id="filters") as stands["filters"], gr.Row():
+                    # Filled by buttons beside the articles, never by hand: readers know titles, not ids.
+                    stands["articles"] = gr.Dropdown(
+                        [], multiselect=True, label=words("chat.only_these"), min_width=120, allow_custom_value=True,
+                        elem_id="only", elem_classes=["none"],
+                    )  # fmt: skip
                     stands["columns"] = gr.Dropdown([], multiselect=True, label=words("chat.column"), min_width=120)
                     stands["sources"] = gr.Dropdown(
                         [], multiselect=True, label=words("chat.source_of"), min_width=120, allow_custom_value=True
@@ -77,6 +84,16 @@ def parts(words: Say) -> dict[str, Any]:
     return stands
 
 
+def in_words(language: str, steps: Iterator[reading.Step]) -> Iterator[reading.Step]:
+    """The steps, each made while the page's language is spoken: Gradio may take each in another thread."""
+    while True:
+        speak(language)
+        step = next(steps, None)
+        if step is None:
+            return
+        yield step
+
+
 def wire(
     page: Any,
     tab: Any,
@@ -87,12 +104,14 @@ def wire(
     kept: Any,
     live: Any,
     bridge: Any,
+    language: str,
 ) -> None:
     words, box, log = reader.say, chat["box"], chat["log"]
-    asked_with = [kept, chat["columns"], chat["sources"], chat["since"], chat["until"]]
+    filters = [chat["columns"], chat["sources"], chat["since"], chat["until"], chat["articles"]]
+    asked_with = [kept, *filters]
     done = gr.State(None)  # a finished exchange and its conversation, between two events
-    grows_in = [box, chat["now"], chat["greeting"], done]
-    whole_in = [box, log, chat["now"], chat["greeting"], chat["drawer"], kept]
+    grows_in = [box, chat["now"], chat["next"], chat["greeting"], done]
+    whole_in = [box, log, chat["now"], chat["next"], chat["greeting"], chat["drawer"], kept]
 
     def composer(busy: bool, placeholder: str, **more: Any) -> Any:
         return gr.update(
@@ -130,6 +149,7 @@ def wire(
             box: composer(False, rest(now)),
             log: reader.messages(now),
             chat["now"]: "",
+            chat["next"]: "",
             kept: now,
             chat["greeting"]: "" if now.exchanges else first_page()[chat["greeting"]],
             chat["drawer"]: drawer(now, request, unsaved),
@@ -149,18 +169,21 @@ def wire(
         if stop is None:
             yield {done: None}
             return
-        written = None
+        written, passing = None, bool(request.query_params.get("widget"))  # on a page elsewhere nothing is kept
         try:
-            begun = {box: composer(True, "ask_meanwhile", value=""), chat["greeting"]: "", done: None}
-            for step in reader.ask(question, now, only, stop, engine, person(request)):
-                if step.conversation is not None:
+            begun = {box: composer(True, "ask_meanwhile", value=""), chat["greeting"]: "", chat["next"]: "", done: None}
+            for step in in_words(language, reader.ask(question, now, only, stop, engine, person(request))):
+                if step.conversation is not None and passing:
+                    written = step.conversation
+                    begun = {**begun, done: (written, step.exchange, None)}
+                elif step.conversation is not None:
                     written, error = notebook.kept(owner(request), step.conversation)
                     begun = {**begun, done: (written, step.exchange, error)}
                 yield {chat["now"]: step.card, **begun}
                 begun = {}
         finally:
             runs.end(run_of)
-            if written is None:  # the page went away: the question at least is there when it comes back
+            if written is None and not passing:  # the page went away: the question at least is there when it comes back
                 broken_off = Exchange(question, Reply(question, "", stopped=True), only=only)
                 notebook.kept(owner(request), now.having(broken_off))
 
@@ -177,16 +200,27 @@ def wire(
             done: None,
         }
 
+    def follow(saved: Any, request: gr.Request) -> Any:
+        """Once an answer stands: questions that lead on from it, unless the reader is faster."""
+        run = opened_page(request)
+        if not isinstance(saved, Conversation) or runs.going(run):
+            return gr.skip()
+        found = reader.follow_ups(saved, lambda: runs.going(run))
+        return gr.skip() if runs.going(run) else found
+
     def ask(
-        question: str, saved: Any, columns: Any, sources: Any, since: Any, until: Any, request: gr.Request
-    ) -> Iterator[dict[Any, Any]]:
-        only = reading.filter_of(columns, sources, since, until)
+        question: str, saved: Any, columns: Any, sources: Any, since: Any, until: Any, articles: Any,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:  # fmt: skip
+        only = reading.filter_of(columns, sources, since, until, articles)
         yield from asking(question or "", current(saved, request), only, request)
 
     def ask_this(
-        saved: Any, columns: Any, sources: Any, since: Any, until: Any, event: gr.EventData, request: gr.Request
-    ) -> Iterator[dict[Any, Any]]:
-        yield from ask(str(detail(event).get("question") or ""), saved, columns, sources, since, until, request)
+        saved: Any, columns: Any, sources: Any, since: Any, until: Any, articles: Any,
+        event: gr.EventData, request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:  # fmt: skip
+        question = str(detail(event).get("question") or "")
+        yield from ask(question, saved, columns, sources, since, until, articles, request)
 
     def ask_again(saved: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         now = current(saved, request)
@@ -196,7 +230,8 @@ def wire(
         last = now.exchanges[-1]
         only = Filter() if detail(event).get("unfiltered") else last.only
         engine = "builtin" if detail(event).get("engine") == "builtin" else None
-        yield from asking(last.question, now.without_last(), only, request, engine)
+        question = str(detail(event).get("question") or "") or last.question
+        yield from asking(question, now.without_last(), only, request, engine)
 
     def load(request: gr.Request) -> dict[Any, Any]:
         """What the page's address asks for: a conversation (?c=), a source (?a=…&at=12-40), or nothing."""
@@ -231,9 +266,18 @@ def wire(
     def halt(request: gr.Request) -> None:
         runs.stop(opened_page(request))
 
-    def relabel(columns: Any, sources: Any, since: str, until: str) -> Any:
-        only = reading.filter_of(columns, sources, since, until)
-        return gr.update(label=reading.filter_label(words, only, since, until), elem_classes=["chosen"] if only else [])
+    def relabel(columns: Any, sources: Any, since: str, until: str, articles: Any) -> dict[Any, Any]:
+        only = reading.filter_of(columns, sources, since, until, articles)
+        label = reading.filter_label(words, only, since, until)
+        return {
+            chat["filters"]: gr.update(label=label, elem_classes=["chosen"] if only else []),
+            chat["articles"]: gr.update(elem_classes=[] if only.article else ["none"]),
+        }
+
+    def narrow(saved: Any, event: gr.EventData, request: gr.Request) -> Any:
+        """Only these articles from here on: those that an answer was made from, or the one that is open."""
+        these = reader.named(detail(event), current(saved, request))
+        return gr.update(choices=[(title, one) for one, title in these], value=[one for one, _ in these])
 
     page.load(load, None, [*whole_in, chat["columns"], chat["sources"], chat["side"]], **AT_HAND)
     tab.select(come_back, kept, [chat["greeting"], chat["columns"], chat["sources"]], **AT_HAND)
@@ -242,14 +286,16 @@ def wire(
         (bridge.ask, ask_this, asked_with),
         (bridge.again, ask_again, [kept]),
     ):
-        event(asked, inputs, grows_in, **IN_TURN).then(settle, done, [*whole_in, live, done], **AT_HAND)
+        answered = event(asked, inputs, grows_in, **IN_TURN).then(settle, done, [*whole_in, live, done], **AT_HAND)
+        answered.then(follow, kept, chat["next"], **IN_TURN)
     box.stop(halt, None, None, **AT_HAND)
     page.unload(halt)
     bridge.open(source, kept, chat["side"], trigger_mode="always_last", **AT_HAND)
     bridge.fresh(fresh, None, whole_in, **AT_HAND)
     bridge.conversation(opened, None, whole_in, **AT_HAND)
     bridge.drop(dropped, kept, whole_in, **AT_HAND)
-    filters = [chat["columns"], chat["sources"], chat["since"], chat["until"]]
-    gr.on([f.change for f in filters], relabel, filters, chat["filters"], trigger_mode="always_last", **AT_HAND)
+    bridge.narrow(narrow, kept, chat["articles"], trigger_mode="always_last", **AT_HAND)
+    labelled = [chat["filters"], chat["articles"]]
+    gr.on([f.change for f in filters], relabel, filters, labelled, trigger_mode="always_last", **AT_HAND)
     for pressed in (chat["clear"].click, bridge.unfilter):
-        pressed(lambda: ([], [], "", ""), None, filters, **AT_HAND)
+        pressed(lambda: ([], [], "", "", []), None, filters, **AT_HAND)

@@ -22,7 +22,7 @@ from rag.words import catalogue, say
 # One component carries events from the page's script: send("ask", {…}) calls the handler bound to that name.
 BRIDGE = """
 window.ragSend = (name, detail) => trigger(name, detail || {});
-/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' */
+/* 'ask' 'again' 'unfilter' 'open' 'fresh' 'conversation' 'drop' 'given' 'choose' 'more' 'remove' 'narrow' */
 """
 
 
@@ -76,8 +76,7 @@ def build(
     ) as page:
         kept = gr.State(None)  # the conversation on this page; the library has it too
         with gr.Column(elem_id="rag"):
-            spoken = "zh-CN" if language == "zh" else language
-            html(pages.header(words, spoken, _script_words(language)), elem_id="bar")
+            html(pages.header(words, language, _script_words(language)), elem_id="bar")
             with gr.Tabs(elem_id="tabs", elem_classes=[] if staff else ["alone"]):
                 with gr.Tab(words("chat.tab_ask"), id="ask") as asking:
                     chat = ask_tab.parts(words)
@@ -90,7 +89,7 @@ def build(
                         settled = settings_tab.parts(words)
             live = html(elem_id="live")
             bridge = gr.HTML("", elem_id="bridge", apply_default_css=False, js_on_load=BRIDGE)
-        ask_tab.wire(page, asking, reader, Notebook(library), runs, chat, kept, live, bridge)
+        ask_tab.wire(page, asking, reader, Notebook(library), runs, chat, kept, live, bridge, language)
         if staff:
             desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
             library_tab.wire(desk, shelf, bridge, looking)

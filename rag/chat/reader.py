@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from rag import errors
 from rag.chat import markup
 from rag.chat.conversation import LOOKED_AT, NEAREST, Conversation, Exchange, Trouble, best_of_articles, link, unlink
-from rag.chat.markup import Say, answers, sources
+from rag.chat.markup import Html, Say, answers, sources
+from rag.chat.suggesting import leading_on
 from rag.library import Library
-from rag.types import Citation, Filter, Piece, Reply
+from rag.types import Article, Citation, Filter, Piece, Reply
 
 GAP = 0.08  # seconds between two pictures of a growing answer: 12 a second
+MOST_OF_ISSUE = 200  # articles of one day or file that are looked at for neighbours
+NEIGHBOURS = 4  # of them are named
 REMEMBERED_STATE = 10  # seconds for which the number of articles is not asked again
 
 Message = dict[str, str]
@@ -55,6 +58,10 @@ class Runs:
         if stop is not None:
             stop.set()
 
+    def going(self, page: str) -> bool:
+        with self._lock:
+            return page in self._stops
+
     def stop(self, page: str | None) -> None:
         with self._lock:
             stop = self._stops.get(page or "")
@@ -86,7 +93,7 @@ class Reader:
         for i, exchange in enumerate(exchanges):
             card = answers.exchange_card(self.say, i, exchange, i == len(exchanges) - 1)
             shown += [
-                {"role": "user", "content": answers.question(exchange.question)},
+                {"role": "user", "content": answers.question(self.say, exchange.question, i == len(exchanges) - 1)},
                 {"role": "assistant", "content": card},
             ]
         return shown
@@ -102,7 +109,7 @@ class Reader:
     ) -> Iterator[Step]:
         """The exchange as it grows, then as it is kept. Errors become its card. `asker`: who signed in."""
         say = self.say
-        number, asked = len(conversation.exchanges), answers.question(question)
+        number, asked = len(conversation.exchanges), answers.question(say, question)
         started = time.monotonic()
         name = engine or self.library.engine
         yield Step(markup.raw(asked, answers.writing(say, number, Piece("searching"), name, 0.0)))
@@ -134,7 +141,7 @@ class Reader:
     def _last(self, exchange: Exchange, before: Conversation) -> Step:
         conversation = before.having(exchange)
         card = answers.exchange_card(self.say, len(conversation.exchanges) - 1, exchange, True)
-        shown = markup.raw(answers.question(exchange.question), card)
+        shown = markup.raw(answers.question(self.say, exchange.question), card)
         return Step(shown, conversation, exchange)
 
     def _finished(self, question: str, reply: Reply, only: Filter, asker: str) -> Exchange:
@@ -224,6 +231,27 @@ class Reader:
         )
         return self._panel(c.article_id, c.title, c.quote, (c.start, c.end), here)
 
+    def named(self, wanted: Mapping[str, object], conversation: Conversation) -> list[tuple[str, str]]:
+        """(id, title) of {"article": id}, or of the articles found for the answer that {"cite": "c-1600"} links to."""
+        article, place = wanted.get("article"), unlink(wanted.get("cite"))
+        try:
+            if isinstance(article, str):
+                one = self.library.article(article[:200])
+                return [(one.article_id, one.title or one.text[:24])]
+        except errors.UnknownName:
+            return []
+        if place is None or not 0 <= place[0] < len(conversation.exchanges):
+            return []
+        return [(hit.article_id, hit.title or hit.text[:24]) for hit in conversation.exchanges[place[0]].found]
+
+    def follow_ups(self, conversation: Conversation, stop: Callable[[], bool]) -> Html:
+        """Up to three questions that lead on from the last answer, each of them tried; nothing after a refusal."""
+        last = conversation.exchanges[-1] if conversation.exchanges else None
+        if last is None or last.reply is None or last.reply.refused or last.reply.stopped:
+            return answers.follow_ups(self.say, [])
+        asked = [e.question for e in conversation.exchanges]
+        return answers.follow_ups(self.say, leading_on(self.library, last.reply, asked, last.only, stop))
+
     def _panel(
         self,
         article_id: str,
@@ -241,7 +269,20 @@ class Reader:
         if span is not None and quote and article.text[span[0] : span[1]] != quote:
             start = article.text.find(quote)  # places that were kept are not believed, but looked up
             span = (start, start + len(quote)) if start >= 0 else None
-        return sources.panel(self.say, article, reference, span, place, reprints)
+        return sources.panel(self.say, article, reference, span, place, reprints, self._neighbours(article))
+
+    def _neighbours(self, article: Article) -> list[Article]:
+        """Others of the same issue: the articles around it in its file, else those of the same day and folder."""
+        issue = self.library.articles(Filter(source=(article.source,)), limit=MOST_OF_ISSUE)
+        folder, slash, _ = article.source.rpartition("/")
+        if len(issue) < 2 and slash and article.date and len(article.date) == 10:
+            day = self.library.articles(Filter(since=article.date, until=article.date), limit=MOST_OF_ISSUE)
+            issue = [one for one in day if one.date == article.date and one.source.startswith(f"{folder}/")]
+        here = next((i for i, one in enumerate(issue) if one.article_id == article.article_id), None)
+        if here is None:
+            return []
+        first = max(0, min(here - NEIGHBOURS // 2, len(issue) - NEIGHBOURS - 1))
+        return [one for i, one in enumerate(issue) if i != here][first : first + NEIGHBOURS]
 
 
 def _in_order(reply: Reply) -> list[Citation]:
@@ -267,7 +308,7 @@ def iso(text: str | None) -> str | None:
     return "-".join([found[1], *(f"{int(p):02}" for p in (found[2], found[3]) if p)])
 
 
-def filter_of(columns: object, named: object, since: str | None, until: str | None) -> Filter:
+def filter_of(columns: object, named: object, since: str | None, until: str | None, articles: object = ()) -> Filter:
     """What the filter row says; a date that can't be read counts for nothing, as the row's label tells."""
 
     def texts(value: object) -> tuple[str, ...]:
@@ -279,17 +320,18 @@ def filter_of(columns: object, named: object, since: str | None, until: str | No
         except errors.BadSetting:
             return None
 
-    return Filter(source=texts(named), column=texts(columns), since=date(since), until=date(until))
+    return Filter(texts(named), texts(columns), date(since), date(until), texts(articles))
 
 
 def filter_label(say: Say, only: Filter, since: str | None, until: str | None) -> str:
     """The one folded line that always says the present choice."""
-    return say(
+    told = say(
         "chat.filter",
         columns=_some(say, only.column, "columns"),
         sources=_some(say, only.source, "sources"),
         dates=_dates(say, only, since, until),
     )
+    return f"{told} · {say('chat.articles_n', n=len(only.article))}" if only.article else told
 
 
 def _dates(say: Say, only: Filter, since: str | None, until: str | None) -> str:

@@ -7,6 +7,7 @@ the routes that the page needs are open, and other routes can stand beside it.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import re
@@ -27,9 +28,10 @@ from rag import __version__, errors
 from rag.chat.background import Background
 from rag.chat.markup import el, raw
 from rag.chat.markup.library import MEGABYTES
+from rag.chat.tongues import in_all_languages, origins
 from rag.errors import BadSetting, NoPermission, PortTaken
 from rag.library import Library
-from rag.words import say, speak
+from rag.words import say, speak, tag
 
 if TYPE_CHECKING:
     from rag.api.caller import Caller
@@ -64,8 +66,9 @@ OPEN = re.compile(
 SHUT = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|custom_component|docs)(/.*)?")
 
 
-def run(library: Library, host: str, port: int, *, auth: bool = False) -> None:
-    """Serves until it is interrupted. Errors: PortTaken, NoPermission, BadSetting."""
+def run(library: Library, host: str, port: int, *, auth: bool = False, frames: Sequence[str] = ()) -> None:
+    """Serves until it is interrupted. `frames`: origins whose pages may hold the question box.
+    Errors: PortTaken, NoPermission, BadSetting."""
     with (
         listen(host, port) as listening,
         tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True) as uploads,
@@ -75,7 +78,15 @@ def run(library: Library, host: str, port: int, *, auth: bool = False) -> None:
         import uvicorn
 
         background = Background(library)
-        served = application(library, background, Path(uploads), at_home=is_loopback(host), auth=auth)
+        served = in_all_languages(
+            application,
+            library,
+            background,
+            Path(uploads),
+            at_home=is_loopback(host),
+            auth=auth,
+            frames=origins(frames),
+        )
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -141,10 +152,13 @@ def application(
     *,
     at_home: bool = True,
     auth: bool = False,
+    frames: Sequence[str] = (),
+    language: str | None = None,
+    metrics: Metrics | None = None,
 ) -> App:
     """The whole application (ASGI). `at_home`: bound to this machine alone, whose owner may change the library, unless
-    `auth`: then people sign in, and who may what is a matter of their roles."""
-    from fastapi import FastAPI
+    `auth`: then people sign in, and who may what is a matter of their roles. `frames`: whose pages may hold it."""
+    from fastapi import FastAPI, Response
     from fastapi.responses import FileResponse, JSONResponse
     from fastapi.staticfiles import StaticFiles
     from starlette.routing import Route
@@ -156,9 +170,9 @@ def application(
     from rag.chat import page
     from rag.chat.door import Door, pages_by_role
 
-    language = library.settings.language
+    language = language or library.settings.language
     speak(language)
-    metrics = Metrics(library)
+    metrics = metrics or Metrics(library)
     build = partial(page.build, library, language=language, told=metrics.answered)
     at_home = at_home and not auth
     asking = Asking(library, metrics)
@@ -184,6 +198,11 @@ def application(
     def favicon() -> FileResponse:
         return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
 
+    @app.get("/widget.js", include_in_schema=False)
+    def widget() -> Response:
+        script = (ASSETS / "widget.js").read_text("utf-8").replace("TITLE", json.dumps(say("chat.title", language)))
+        return Response(script, media_type="text/javascript")
+
     @app.get("/manifest.json", include_in_schema=False)
     def manifest() -> JSONResponse:
         return JSONResponse(
@@ -203,7 +222,7 @@ def application(
     if not auth:
         page.mount(app, staffed() if at_home else build(staff=False), MEGABYTES)
         ours = partial(head, language, OURS_HERE if at_home else (*OURS_HERE, *OF_THE_DOOR))
-        return Gate(app, ours, language, at_home=at_home, metrics=metrics)
+        return Gate(app, ours, language, at_home=at_home, metrics=metrics, frames=frames)
     door = Door(library, head(language, ("chat.css", *OF_THE_DOOR)), language)
     app.include_router(door.routes())
     pages_by_role(app, {"editor": staffed(), "reader": build(staff=False)}, partial(page.mount, megabytes=MEGABYTES))
@@ -237,12 +256,14 @@ class Gate:
         at_home: bool,
         metrics: Metrics | None = None,
         door: Door | None = None,
+        frames: Sequence[str] = (),
     ) -> None:
         """`at_home`: whoever comes is the owner of this machine. Else people sign in at the `door`; without one
         all are readers."""
         from rag.chat.door import Limits
 
         self.app, self.language, self.at_home, self.metrics, self.door = app, language, at_home, metrics, door
+        self.frames = frames
         self.limits = None if at_home else Limits()
         self.head = head()
 
@@ -257,6 +278,8 @@ class Gate:
         first_page = path == "/" and method == "GET"
         answer = Answer(self, send, first_page, path)
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        if first_page and re.search(rb"(^|&)widget=1(&|$)", scope.get("query_string", b"")):
+            answer.frames = self.frames
         if first_page:  # unpacked, since it is changed on its way
             scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]}
         if not self.at_home and not self.door and first_page and not _visitor(headers):
@@ -345,8 +368,8 @@ class Gate:
         mark = "" if self.at_home or who is None else person_mark(say, who.person)
         text = body.decode("utf-8")
         text = re.sub(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/>', "", text)
-        spoken = "zh-CN" if self.language == "zh" else self.language
-        text = text.replace('lang="en"', f'lang="{spoken}"', 1).replace("</head>", f"{mark}{self.head}</head>", 1)
+        text = text.replace('lang="en"', f'lang="{tag(self.language)}"', 1)
+        text = text.replace("</head>", f"{mark}{self.head}</head>", 1)
         return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', text).encode("utf-8")
 
 
@@ -377,8 +400,9 @@ SAFE = [
 ]
 
 
-def policy(nonce: str) -> bytes:
-    """No other host, no script but the page's own. Gradio makes its templates into functions: 'unsafe-eval'."""
+def policy(nonce: str, frames: Sequence[str] = ()) -> bytes:
+    """No other host, no script but the page's own. Gradio makes its templates into functions: 'unsafe-eval'.
+    `frames`: whose pages may hold this one."""
     return "; ".join(
         (
             "default-src 'self'",
@@ -393,7 +417,7 @@ def policy(nonce: str) -> bytes:
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",
-            "frame-ancestors 'self'",
+            " ".join(("frame-ancestors 'self'", *frames)),
         )
     ).encode()
 
@@ -411,6 +435,7 @@ class Answer:
         self.status = 0
         self.cookie = ""
         self.who: Caller | None = None
+        self.frames: Sequence[str] = ()
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -418,7 +443,7 @@ class Answer:
             named_by_content = self.path.startswith(("/ui/", "/assets/"))
             dropped = {b"content-length"} if self.first_page else {b"cache-control"} if named_by_content else set()
             headers = [(k, v) for k, v in message["headers"] if k.lower() not in dropped]
-            headers += [*SAFE, (b"content-security-policy", policy(self.nonce))]
+            headers += [*SAFE, (b"content-security-policy", policy(self.nonce, self.frames))]
             headers += [FOR_EVER] if named_by_content else []
             headers += [(b"set-cookie", self.cookie.encode())] if self.cookie else []
             headers += [(b"cache-control", b"no-store")] if self.first_page and self.gate.door else []

@@ -267,6 +267,9 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help=say("cli.serve.port"))] = settings.DEFAULT_PORT,
     auth: Annotated[bool, typer.Option("--auth", help=say("cli.serve.auth"))] = False,
     sample: Annotated[bool, typer.Option("--sample", help=say("cli.serve.sample"))] = False,
+    widget_on: Annotated[
+        list[str] | None, typer.Option("--widget-on", metavar="ORIGIN", help=say("cli.serve.widget_on"))
+    ] = None,
     engine: EngineOption = None,
     library: LibraryOption = None,
 ) -> None:
@@ -276,7 +279,7 @@ def serve(
         if sample and not shelf.state().articles:
             with progress_bar() as progress:
                 shelf.add([settings.samples() / "articles"], progress=progress, embed=False)  # the page does it
-        chat.serve(shelf, host=host, port=port, auth=auth)
+        chat.serve(shelf, host=host, port=port, auth=auth, frames=widget_on or ())
 
 
 @app.command(help=say("cli.mcp.help"))

@@ -139,8 +139,17 @@ class Lexical:
 
     # ---------------------------------------------------------------- searching
 
-    def search(self, asked: Sequence[str], k: int, only: Filter = ANY, *, whole: bool = False) -> Ranking:
-        """BM25 of passages; `whole`: of articles, each under its first passage's id, title and text in one."""
+    def search(
+        self,
+        asked: Sequence[str],
+        k: int,
+        only: Filter = ANY,
+        within: Sequence[int] | None = None,
+        *,
+        whole: bool = False,
+    ) -> Ranking:
+        """BM25 of passages; `whole`: of articles, each under its first passage's id, title and text in one.
+        `within`: ids of the only passages that may be found."""
         import tantivy
 
         index = self._indexes.get(_ARTICLES if whole else _PASSAGES)
@@ -153,9 +162,11 @@ class Lexical:
                     term = tantivy.Query.term_query(index.schema, name, word, "freq")
                     boost = times * weight
                     terms.append((tantivy.Occur.Should, term if boost == 1 else tantivy.Query.boost_query(term, boost)))
-        return self._run(index, terms, k, only)
+        return self._run(index, terms, k, only, within)
 
-    def candidates(self, term: str, k: int, only: Filter = ANY) -> Iterator[list[int]]:
+    def candidates(
+        self, term: str, k: int, only: Filter = ANY, within: Sequence[int] | None = None
+    ) -> Iterator[list[int]]:
         """Passages that may hold a term: those with all its pairs of characters; for a term without any (Latin, digits,
         a single character) first those with its runs as words, then those with words that hold them (slower)."""
         import tantivy
@@ -177,7 +188,9 @@ class Lexical:
             return _any([tantivy.Query.regex_query(schema, name, pattern) for name in _TEXT])
 
         def all_of(parts: Sequence[tantivy.Query]) -> list[int]:
-            return [int(i) for i in self._run(index, [(tantivy.Occur.Must, part) for part in parts], k, only).ids]
+            return [
+                int(i) for i in self._run(index, [(tantivy.Occur.Must, part) for part in parts], k, only, within).ids
+            ]
 
         yield holding(sorted(pairs or runs))
         if not pairs:
@@ -190,14 +203,16 @@ class Lexical:
             ]
             yield all_of([_any([like(run), apart]) for run, apart in zip(runs, cut, strict=True)])
 
-    def _run(self, index: tantivy.Index, terms: list[tuple[Any, Any]], k: int, only: Filter) -> Ranking:
+    def _run(
+        self, index: tantivy.Index, terms: list[tuple[Any, Any]], k: int, only: Filter, within: Sequence[int] | None
+    ) -> Ranking:
         import tantivy
 
         query = tantivy.Query.boolean_query(terms)
         if only:
             conditions = [
                 (tantivy.Occur.Must, tantivy.Query.const_score_query(condition, 0.0))
-                for condition in _let_through(index.schema, only)
+                for condition in _let_through(index.schema, only, within)
             ]
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), *conditions])
         searcher = index.searcher()
@@ -266,9 +281,11 @@ def _filled(document: tantivy.Document, entry: Entry, body: str, context: str) -
     return document
 
 
-def _let_through(schema: tantivy.Schema, only: Filter) -> Iterator[tantivy.Query]:
+def _let_through(schema: tantivy.Schema, only: Filter, within: Sequence[int] | None) -> Iterator[tantivy.Query]:
     import tantivy
 
+    if within is not None:
+        yield tantivy.Query.term_set_query(schema, "id", list(within))
     for name, allowed in (("source", only.source), ("column", only.column)):
         if allowed:
             yield tantivy.Query.term_set_query(schema, name, list(allowed))

@@ -174,7 +174,11 @@ class LocalSearch:
         self._vectors.remove(np.asarray(passage_ids, dtype=np.int64))
 
     def lexical(self, tokens: Sequence[str], k: int, only: Filter = ANY, *, whole: bool = False) -> Ranking:
-        return self._lexical.search(tokens, k, only, whole=whole)
+        return self._lexical.search(tokens, k, only, self._within(only), whole=whole)
+
+    def _within(self, only: Filter) -> list[int] | None:
+        """The passages of single articles: what is filed with the words knows of sources and columns only."""
+        return self._store.allowed(Filter(article=only.article)).tolist() if only.article else None
 
     def nearest(self, vector: NDArray[np.float32], k: int, only: Filter = ANY) -> Ranking:
         return self._vectors.search(vector, k, only)
@@ -184,7 +188,7 @@ class LocalSearch:
         wanted = fold(term).strip()
         read: set[int] = set()
         found: list[int] = []
-        for candidates in self._lexical.candidates(term, _LOOKED_AT, only):
+        for candidates in self._lexical.candidates(term, _LOOKED_AT, only, self._within(only)):
             unread = [i for i in candidates if i not in read]
             read.update(unread)
             for start in range(0, len(unread), 100):

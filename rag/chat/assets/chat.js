@@ -12,6 +12,7 @@
   function remember(name, value) { try { localStorage.setItem("rag." + name, value); } catch (e) { /* a private window keeps nothing */ } }
   const night = remembered("night");
   if (night === "1" || (night === null && matchMedia("(prefers-color-scheme:dark)").matches)) root.classList.add("night");
+  if (new URLSearchParams(location.search).get("widget")) root.classList.add("widget");
   const SIZES = ["", "big", "huge"];
   let size = Math.max(0, SIZES.indexOf(remembered("size") || ""));
   if (SIZES[size]) root.classList.add(SIZES[size]);
@@ -49,6 +50,7 @@
     set($("#thread"), "tabindex", "0"); set($("#thread"), "role", "region"); set($("#thread"), "aria-label", word("log"));
     set($("#box textarea"), "id", "question"); set($("#box textarea"), "enterkeyhint", "send");
     set($("#tabs .tab-wrapper > [role=tablist]"), "aria-label", word("nav"));
+    for (const button of $$("#thread .do-share-answer")) set(button, "aria-expanded", String(button.closest(".a").classList.contains("sharing")));
     const tabNow = $("#tabs [role=tab][aria-selected=true]");
     const staffing = !!tabNow && tabNow.dataset.tabId !== "ask";
     if (root.classList.contains("staffing") !== staffing) root.classList.toggle("staffing", staffing);
@@ -67,6 +69,7 @@
     complain();
     draft();
     address();
+    askedByLink();
     supersede();
     markCurrent();
     follow();
@@ -101,8 +104,16 @@
   function address() {
     const list = $("#drawer .dlist"), on = list && $(".ci.on .do-open", list), asked = new URLSearchParams(location.search);
     const key = on ? on.dataset.key : null;
-    if (!list || asked.get("c") === key) return;
+    if (!list || asked.get("widget") || (asked.get("c") === key && !asked.get("q"))) return;
     history.replaceState(null, "", location.pathname + (key ? "?c=" + encodeURIComponent(key) : ""));
+  }
+  // ?q=… opens with that question asked, once; then the address is the conversation's.
+  let linked = (new URLSearchParams(location.search).get("q") || "").trim().slice(0, 2000);
+  function askedByLink() {
+    if (!linked || !window.ragSend || !$("#question") || !$("#drawer .dlist")) return;
+    const question = linked;
+    linked = "";
+    setTimeout(() => ask("ask", {question}), 0);
   }
   let planned = 0;
   function soon() { if (!planned) planned = requestAnimationFrame(() => { planned = 0; mend(); }); }
@@ -139,6 +150,7 @@
   function open(id, from) {
     current = id;
     opener = from || opener;
+    tip(null);
     send("open", {cite: id});
   }
   function opened() {
@@ -153,6 +165,7 @@
     $("#bar").inert = sheet;
     const body = $(".sbody", side), mark = $("mark", side);
     body.scrollTop = 0;
+    hush();
     if (mark) {
       const low = mark.getBoundingClientRect(), view = body.getBoundingClientRect();
       if (low.bottom > view.bottom - 12) body.scrollTop += low.top - view.top - Math.max(16, (view.height - low.height) / 3);
@@ -162,6 +175,33 @@
     markCurrent();
     if (chip && !sheet) chip.scrollIntoView({block: "nearest"});
   }
+  // ---------------------------------------------------------------- a chip shows its quote while it is pointed at
+  let tipped = null;
+  function tip(chip) {
+    const bubble = $("#rag-tip"), said = chip && $(".tip." + chip.getAttribute("href").slice(1), chip.closest(".a"));
+    if (tipped && tipped !== chip) tipped.removeAttribute("aria-describedby");
+    tipped = said ? chip : null;
+    bubble.hidden = !said;
+    if (!said) return;
+    bubble.innerHTML = said.innerHTML;
+    bubble.className = said.className;
+    chip.setAttribute("aria-describedby", "rag-tip");
+    chip.removeAttribute("title");
+    const at = chip.getBoundingClientRect(), own = bubble.getBoundingClientRect();
+    bubble.style.left = Math.max(8, Math.min(at.left - 24, innerWidth - own.width - 8)) + "px";
+    bubble.style.top = (at.top - own.height - 8 > 64 ? at.top - own.height - 8 : at.bottom + 8) + "px";
+  }
+  const chipAt = (event) => (event.target.closest ? event.target.closest("#thread a.cite:not(.wait)") : null);
+  let leaving = 0;
+  document.addEventListener("mouseover", (event) => {
+    const chip = chipAt(event);
+    if (chip || event.target.closest("#rag-tip")) clearTimeout(leaving);
+    if (chip) tip(chip);
+    else if (tipped && !event.target.closest("#rag-tip")) { clearTimeout(leaving); leaving = setTimeout(() => tip(null), 150); }
+  });
+  document.addEventListener("focusin", (event) => { if (chipAt(event) && chipAt(event).matches(":focus-visible")) tip(chipAt(event)); else if (tipped) tip(null); });
+  addEventListener("scroll", () => { if (tipped) tip(null); }, true);
+
   function close() {
     if (!root.classList.contains("source")) return false;
     root.classList.remove("source");
@@ -234,7 +274,7 @@
     speechSynthesis.cancel();
     button.classList.remove("on");
     $("span", button).textContent = word("say");
-    markCurrent();
+    unmarkRead();
   }
   function voice() {
     const own = speechSynthesis.getVoices().filter((v) => v.localService && /^(zh|cmn)/i.test(v.lang));
@@ -247,18 +287,19 @@
     reading = button;
     button.classList.add("on");
     $("span", button).textContent = word("reading");
-    const sentences = $$(".ans .st", button.closest(".a"));
-    sentences.forEach((sentence, i) => {
-      const bare = sentence.cloneNode(true);
+    const pieces = button.closest("#side") ? $$("#side .headline, #side .txt > *") : $$(".ans .st", button.closest(".a"));
+    pieces.forEach((piece, i) => {
+      const bare = piece.cloneNode(true);
       $$(".cite", bare).forEach((chip) => chip.remove());
       const spoken = new SpeechSynthesisUtterance(bare.textContent);
       spoken.voice = speaker;
       spoken.lang = speaker.lang;
-      spoken.onstart = () => { $$("#thread .st.cur").forEach((s) => s.classList.remove("cur")); sentence.classList.add("cur"); };
-      spoken.onend = () => { sentence.classList.remove("cur"); if (i === sentences.length - 1 && reading === button) hush(); };
+      spoken.onstart = () => { unmarkRead(); piece.classList.add("heard"); };
+      spoken.onend = () => { piece.classList.remove("heard"); if (i === pieces.length - 1 && reading === button) hush(); };
       speechSynthesis.speak(spoken);
     });
   }
+  function unmarkRead() { for (const one of $$(".heard")) one.classList.remove("heard"); }
 
   // ---------------------------------------------------------------- conversations: found, renamed, shared
   const talk = (key) => "api/conversations/" + encodeURIComponent(key);
@@ -308,9 +349,13 @@
     box.focus();
     box.select();
   }
-  function share(button) {
-    change(button.dataset.key, {shared: true}).then(
-      () => copy(location.origin + location.pathname + "?c=" + encodeURIComponent(button.dataset.key), "shared"), () => tell(word("failed")));
+  function share(button, shared) {
+    const row = button.closest(".ci"), key = button.dataset.key;
+    change(key, {shared}).then(() => {
+      row.classList.toggle("shared", shared);
+      if (shared) copy(location.origin + location.pathname + "?c=" + encodeURIComponent(key), "shared");
+      else { tell(word("unshared")); $(".do-share", row).focus(); }
+    }, () => tell(word("failed")));
   }
   function linkTo(button) {
     const at = button.dataset.at ? "&at=" + button.dataset.at : "";
@@ -327,7 +372,64 @@
   function lastQuestion(card) {
     const asked = $$("#thread .u");
     const before = asked.filter((u) => u.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING).pop();
-    return before ? before.innerText.trim() : "";
+    return before ? $("p", before).innerText.trim() : "";
+  }
+  // The last question is changed where it stands; its answer makes way for the new one.
+  function edit(button) {
+    const bubble = button.closest(".u"), text = $("p", bubble), form = document.createElement("form"), box = document.createElement("textarea");
+    if (busy() || $("form", bubble)) return;
+    box.value = text.innerText.trim();
+    box.maxLength = 2000;
+    box.setAttribute("aria-label", word("edit_label"));
+    const buttons = [["submit", "pri", "edit_send"], ["button", "", "edit_cancel"]].map(([type, css, words]) => {
+      const one = document.createElement("button");
+      one.type = type;
+      one.className = "btn " + css;
+      one.textContent = word(words);
+      return one;
+    });
+    const end = () => { form.remove(); text.hidden = button.hidden = false; };
+    buttons[1].addEventListener("click", () => { end(); button.focus(); });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const question = box.value.trim();
+      if (!question || busy()) return;
+      end();
+      ask("again", {question});
+      $("#question").focus({preventScroll: true});
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      if (event.key === "Escape") { event.stopPropagation(); event.preventDefault(); buttons[1].click(); }
+      else if (event.key === "Enter" && !event.shiftKey && event.target === box) { event.preventDefault(); form.requestSubmit(); }
+    });
+    form.append(box, ...buttons);
+    text.hidden = button.hidden = true;
+    bubble.append(form);
+    box.focus();
+  }
+  // Paper: one answer with its question and sources, or the article that is open.
+  function print(button) {
+    const card = button.closest(".a"), side = !card;
+    const kept = card ? [card, $$("#thread .u").filter((u) => u.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING).pop()] : [];
+    for (const one of kept) if (one) one.classList.add("printed");
+    root.classList.add(side ? "print-side" : "print-one");
+    window.print();
+    root.classList.remove("print-side", "print-one");
+    for (const one of kept) if (one) one.classList.remove("printed");
+  }
+  async function picture(button) {
+    const card = button.closest(".a"), bare = $(".ans", card).cloneNode(true);
+    for (const chip of $$(".cite", bare)) chip.replaceWith("[" + chip.childNodes[1].textContent + "]");
+    const told = {
+      brand: $("#bar h1 b").textContent, house: $("#bar h1 .s").textContent, stamp: "问", question: lastQuestion(card),
+      answer: $$("p", bare).map((p) => p.textContent.trim()),
+      sources: $$(".srcs .tip", card).map((one) => [$("b", one).textContent, $("small", one).textContent]),
+      date: word("picture_date", {date: new Date().toLocaleDateString(root.lang)}), address: location.host,
+      words: {title: word("picture"), save: word("picture_save"), close: word("picture_close")},
+    };
+    try { await (await import(new URL("ui/picture.js", document.baseURI).href)).show(told, button); }
+    catch (failed) { tell(word("picture_failed")); }
   }
   function ask(name, detail) {
     if (busy()) return;
@@ -339,6 +441,18 @@
   function tab(id) { const one = $('#tabs [role=tablist] [data-tab-id="' + id + '"]'); if (one) one.click(); }
   const DOES = {
     "do-ask": (b) => ask("ask", {question: $("span", b).textContent}),
+    "do-edit": (b) => edit(b),
+    "do-share-answer": (b) => { b.closest(".a").classList.toggle("sharing"); soon(); },
+    "do-message": (b) => copy($(".sms span", b.closest(".a")).textContent, "message"),
+    "do-picture": (b) => picture(b),
+    "do-print": (b) => print(b),
+    "do-read": (b) => say(b),
+    "do-only": (b) => {
+      const cite = Array.from(b.classList).find((c) => /^c-\d+$/.test(c));
+      send("narrow", b.dataset.article ? {article: b.dataset.article} : {cite});
+      if (matchMedia(NARROW).matches) close();
+      $("#question").focus();
+    },
     "do-article": (b) => { current = ""; opener = b; send("open", {article: b.dataset.article}); },
     "do-retry": () => ask("again"),
     "do-builtin": () => ask("again", {engine: "builtin"}),
@@ -351,7 +465,6 @@
     "do-why": (b) => { b.closest(".a").classList.toggle("open"); soon(); },
     "do-close": () => close(),
     "do-step": (b) => open(b.dataset.cite),
-    "do-whole": (b) => { $("#side .clip").classList.add("whole"); b.remove(); const m = $("#side mark"); if (m) m.scrollIntoView({block: "center"}); $("#side h2").focus({preventScroll: true}); },
     "do-cite": () => copy(referenceText(), "cited"),
     "do-drawer": () => drawer(),
     "do-new": () => { hush(); close(); if (matchMedia(NARROW).matches) drawer(false); tab("ask"); send("fresh"); const q = $("#question"); if (q) q.focus(); },
@@ -359,7 +472,8 @@
     "do-drop": (b) => send("drop", {key: b.dataset.key}),
     "do-acts": (b) => set(b, "aria-expanded", String(b.closest(".ci").classList.toggle("open"))),
     "do-rename": (b) => rename(b),
-    "do-share": (b) => share(b),
+    "do-share": (b) => share(b, true),
+    "do-unshare": (b) => share(b, false),
     "do-link": (b) => linkTo(b),
     "do-size": () => {
       if (SIZES[size]) root.classList.remove(SIZES[size]);
@@ -410,6 +524,12 @@
     look(event.target.value);
   });
 
+  document.addEventListener("change", (event) => {
+    if (event.target.id !== "language") return;
+    document.cookie = "rag_language=" + event.target.value + ";path=/;max-age=31536000;samesite=lax";
+    location.reload();
+  });
+
   // ---------------------------------------------------------------- keys
   addEventListener("keydown", (event) => {
     if (event.target.closest(".ci input")) return;         // a name is being written
@@ -423,6 +543,7 @@
       following = true;
       again = false;
     } else if (event.key === "Escape") {
+      if (tipped) { tip(null); event.preventDefault(); return; }
       if (close() || drawer(false)) { event.preventDefault(); return; }
       const stop = $("#box .stop-button");
       if (stop) stop.click();
@@ -487,6 +608,11 @@
       line.setAttribute("role", role);
       document.body.append(line);
     }
+    const bubble = document.createElement("div");
+    bubble.id = "rag-tip";
+    bubble.hidden = true;
+    bubble.setAttribute("role", "tooltip");
+    document.body.append(bubble);
     new MutationObserver(() => { supersede(); soon(); }).observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["class", "aria-live", "aria-label"]});
   });
 })();

@@ -24,6 +24,7 @@ from rag.chat.markup import (
     seconds,
 )
 from rag.chat.markup.troubles import trouble_card
+from rag.chat.message import short_message
 from rag.settings import MAX_QUESTION
 from rag.types import Citation, Hit, Nearest, Piece, Reply
 
@@ -32,13 +33,14 @@ BEGINNING = 120  # characters shown of a question that is too long to be one
 States = dict[int, str]  # citation number → "ok", "no"; a number that is not there is being checked
 
 
-def question(text: str) -> Html:
-    """The reader's bubble; of a page pasted by mistake only the beginning."""
+def question(say: Say, text: str, last: bool = False) -> Html:
+    """The reader's bubble; of a page pasted by mistake only the beginning. `last`: it can be changed and asked anew."""
+    edit = el("button", el("i", css="ic i-pen"), el("span", say("chat.edit")), css="do-edit", type="button")
     text = text if len(text) <= MAX_QUESTION else f"{text[:BEGINNING]}…"
     lines: list[Html] = []
     for a, b in paragraphs(text):
         lines += [el("br"), esc(text[a:b])] if lines else [esc(text[a:b])]
-    return el("div", el("p", *lines), css="u")
+    return el("div", edit if last else None, el("p", *lines), css="u")
 
 
 # ---------------------------------------------------------------- sentences and their chips
@@ -184,7 +186,9 @@ def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html
         feedback.notices(reply),
         _legend(say, reply.citations),
         _actions(say, exchange, last),
+        _share(say, exchange, reply),
         _why(say, number, exchange),
+        _quotes(say, number, reply),
         _to_copy(say, exchange, reply),
         css="conf" if figures else "",
     )
@@ -212,6 +216,7 @@ def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
         feedback.hand_on(say, reply),
         _actions(say, exchange, last=False, refused=True),
         _why(say, number, exchange),
+        _quotes(say, number, reply),
         _to_copy(say, exchange, reply),
         css="none",
     )
@@ -230,6 +235,12 @@ def _near(say: Say, target: str, near: Nearest) -> Html:
 
 def _quoted(say: Say, words: Sequence[str]) -> str:
     return "".join(say("chat.quoted", word=w) for w in words[:4])
+
+
+def follow_ups(say: Say, questions: Sequence[str]) -> Html:
+    """Questions to press, below the newest answer; an empty list says that none was found."""
+    rows = [el("button", el("i", css="ic i-next"), el("span", q), css="fu do-ask", type="button") for q in questions]
+    return raw(el("p", say("chat.ask_more"), css="hint") if rows else Html(), el("div", *rows, css="fus"))
 
 
 def _legend(say: Say, citations: Sequence[Citation]) -> Html | None:
@@ -256,9 +267,40 @@ def _actions(say: Say, exchange: Exchange, last: bool, refused: bool = False) ->
         again,
         *([] if refused else feedback.thumbs(say, exchange.reply)),
         None if refused else button("ghost do-say", "say", say("chat.say")),
+        None if refused else button("ghost do-share-answer", "share", say("chat.share")),
         why,
         css="acts",
     )
+
+
+def _share(say: Say, exchange: Exchange, reply: Reply) -> Html:
+    """The answer in other forms: a short message, a picture, paper."""
+    message = short_message(say, reply, exchange.question)
+    told = el("p", el("small", say("chat.message_told", n=len(message))), el("span", message), css="sms")
+    return el(
+        "div",
+        told if message else None,
+        el(
+            "div",
+            button("do-message", "copy", say("chat.share_message")) if message else None,
+            button("do-picture", "picture", say("chat.share_picture")),
+            button("do-print", "print", say("chat.print")),
+            css="row",
+        ),
+        css="sharebox",
+    )
+
+
+def _quotes(say: Say, number: int, reply: Reply) -> Html | None:
+    """What each chip shows while it is pointed at, and what stands below the answer on paper."""
+    rows = []
+    for c in reply.citations:
+        state = say("chat.chip_ok" if c.verified else "chat.chip_no")
+        where = dotted((day(say, c.date), page_of(say, c.page), c.column, state))
+        title = el("b", el("i", f"{c.n}"), " ", c.title or paper(say, c.source))
+        css = f"tip {link(number, c.n)} {'ok' if c.verified else 'no'}"
+        rows.append(el("li", title, el("small", where), el("p", say("chat.quoted", word=c.quote)), css=css))
+    return el("ol", *rows, css="srcs") if rows else None
 
 
 def _to_copy(say: Say, exchange: Exchange, reply: Reply) -> Html:
@@ -284,7 +326,9 @@ def _why(say: Say, number: int, exchange: Exchange) -> Html | None:
         for i, hit in enumerate(exchange.found, 1)
     ]
     told = say("chat.why_told", n=f"{exchange.searched:,}", k=len(exchange.found))
-    return el("div", el("p", told), el("ol", *rows, css="hits"), el("p", say("chat.why_bars"), css="xs"), css="whybox")
+    only = button(f"do-only {link(number, LOOKED_AT)}", "filter", say("chat.only_these"))
+    notes = el("p", say("chat.why_bars"), css="xs")
+    return el("div", el("p", told), el("ol", *rows, css="hits"), notes, el("div", only, css="row"), css="whybox")
 
 
 def _hit(say: Say, target: str, place: int, hit: Hit) -> Html:

@@ -169,7 +169,7 @@ def preview(
         data_sure=say("chat.lib.remove_sure"),
     )
     correct = button("do-correct", "pen", say("chat.fix.correct"), data_article=article.article_id, data_does="form")
-    cutting = editing or clipping(say, article)[0]
+    cutting = editing or clipping(say, article)
     undo = None
     if corrected:
         undo = button("ghost do-correct", "redo", say("chat.fix.undo", n=corrected), data_does="undo",

@@ -9,6 +9,7 @@ from rag.chat.markup import Html, Say, button, day, dotted, el, filled, icon, ic
 from rag.chat.markup.troubles import empty_library
 from rag.errors import Error
 from rag.types import Article, LibraryState, Talk
+from rag.words import LANGUAGES, catalogue, tag
 
 
 def header(say: Say, language: str, words: Mapping[str, str]) -> Html:
@@ -24,14 +25,23 @@ def header(say: Say, language: str, words: Mapping[str, str]) -> Html:
             "div",
             button("ghost no-p do-drawer", "menu", say("chat.conversations")),
             button("ghost no-p do-new", "plus", say("chat.new")),
+            _languages(say, language),
             el("button", el("span", say("chat.size"), css="zi"), css="btn ghost do-size", type="button"),
             icon_button("ghost do-theme", "moon", say("chat.to_dark"), title=say("chat.theme")),
             css="tools",
         ),
         css="hdr",
-        lang=language,
+        lang=tag(language),
         **told,
     )
+
+
+def _languages(say: Say, now: str) -> Html:
+    """Each by its own name; the page's script remembers which was chosen."""
+    options = [
+        el("option", catalogue(one)["language"], value=one, lang=tag(one), selected=one == now) for one in LANGUAGES
+    ]
+    return el("select", *options, css="lang", id="language", aria_label=say("chat.interface_language"))
 
 
 def greeting(say: Say, state: LibraryState, examples: Sequence[tuple[str, str]], newest: Sequence[Article]) -> Html:
@@ -137,8 +147,10 @@ def _row(say: Say, talk: Talk, on: bool) -> Html:
         "div",
         button("ghost do-rename", "pen", say("chat.rename"), **named),
         button("ghost do-share", "copy", say("chat.link"), **named),
+        button("ghost do-unshare", "x", say("chat.unlink"), **named),
         *files,
         button("ghost do-drop", "trash", say("chat.drop"), **named),
         css="row",
     )
-    return el("div", opening, more, acts, css="ci on" if on else "ci")
+    css = " ".join(["ci", *(["on"] if on else []), *(["shared"] if talk.shared else [])])
+    return el("div", opening, more, acts, css=css)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.chat.markup import (
@@ -21,9 +21,6 @@ from rag.chat.markup import (
     raw,
 )
 from rag.types import Article, Section
-
-SHORT = 240  # characters: an article up to here is shown whole, a longer one around what was cited
-ROOM = 330  # characters that stand in the panel under the headline without scrolling
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +41,49 @@ def panel(
     quoted: tuple[int, int] | None = None,
     place: Place | None = None,
     reprints: Sequence[Article] = (),
+    neighbours: Sequence[Article] = (),
 ) -> Html:
-    """The panel: its bar, the clipping, how to cite it. `quoted` counts in the article's text; `reprints` say the same."""
-    cutting, cut = clipping(say, article, quoted)
+    """The panel: its bar, the clipping, how to cite it. `quoted` counts in the article's text; `reprints` say the same,
+    `neighbours` stand in the same issue."""
     meta = el(
         "div",
         el("div", el("h3", say("chat.panel.reference")), el("p", reference, css="gb")),
         el("div", say("chat.panel.file"), " ", el("span", article.source, css="tn"), css="muted"),
-        el("div", el("h3", say("chat.panel.reprints")), el("ul", *map(_reprint, reprints), css="rec"))
-        if reprints
-        else None,
+        _others(say("chat.panel.reprints"), reprints, lambda one: dotted((one.date, one.source))),
+        _others(say("chat.panel.neighbours"), neighbours, lambda one: dotted((page_of(say, one.page), one.column))),
         css="meta",
     )
-    whole = button("do-whole", "file", say("chat.panel.whole")) if cut else None
     at = f"{quoted[0]}-{quoted[1]}" if quoted else ""
-    link = button("do-link", "copy", say("chat.link"), data_article=article.article_id, data_at=at)
-    foot = el("div", whole, link, button("pri do-cite", "copy", say("chat.panel.copy")), css="sfoot")
-    return _side(say, place, raw(cutting, meta), foot)
+    named = {"data_article": article.article_id}
+    foot = el(
+        "div",
+        button("do-read", "say", say("chat.say")),
+        button("do-print", "print", say("chat.print")),
+        button("do-only", "filter", say("chat.panel.only"), **named),
+        button("do-link", "copy", say("chat.link"), data_at=at, **named),
+        button("pri do-cite", "quote", say("chat.panel.copy")),
+        css="sfoot",
+    )
+    return _side(say, place, raw(clipping(say, article, quoted), meta), foot, article.title)
 
 
-def _reprint(article: Article) -> Html:
-    where, title = el("small", dotted((article.date, article.source))), article.title or article.text[:24]
-    return el("li", el("button", where, title, css="do-article", type="button", data_article=article.article_id))
+def _others(heading: str, articles: Sequence[Article], where: Callable[[Article], Html]) -> Html | None:
+    """Other articles, to be opened."""
+    rows = [
+        el(
+            "li",
+            el(
+                "button",
+                el("small", where(one)),
+                one.title or one.text[:24],
+                css="do-article",
+                type="button",
+                data_article=one.article_id,
+            ),
+        )
+        for one in articles
+    ]
+    return el("div", el("h3", heading), el("ul", *rows, css="rec")) if rows else None
 
 
 def missing(say: Say, title: str, quote: str, place: Place | None) -> Html:
@@ -82,7 +100,7 @@ def missing(say: Say, title: str, quote: str, place: Place | None) -> Html:
     )
 
 
-def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None) -> Html:
+def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None, title: str = "") -> Html:
     head = [esc(say("chat.panel.article"))]
     steps: list[Html] = []
     if place is not None:
@@ -109,7 +127,7 @@ def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None) -
         el("div", el("i"), css="grab"),
         el(
             "div",
-            el("h2", *head, tabindex="-1"),
+            el("h2", *head, el("small", title) if title else None, tabindex="-1"),
             *steps,
             icon_button("ghost do-close", "x", say("chat.panel.close")),
             css="sbar",
@@ -122,26 +140,18 @@ def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None) -
     )
 
 
-def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) -> tuple[Html, bool]:
-    """The article as cut out of its paper, the quoted words marked; whether paragraphs far from them are folded."""
-    spans = list(paragraphs(article.text))
-    near = {i for i, (a, b) in enumerate(spans) if quoted and a < quoted[1] and b > quoted[0]}
-    first, last = _shown(spans, near) if near and len(article.text) > SHORT else (0, len(spans) - 1)
-    before, after = first, max(0, len(spans) - 1 - last)
+def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) -> Html:
+    """The whole article as cut out of its paper, the quoted words marked."""
     body: list[Html] = []
     headings = list(article.sections)
-    for i, (a, b) in enumerate(spans):
-        css = "para" if first <= i <= last else "para far"
+    for a, b in paragraphs(article.text):
         while headings and headings[0].start <= a:
-            body += _heading(headings.pop(0), article.text[a:b], css)
-        body.append(el("p", _marked(article.text, a, b, quoted), css=css))
-    if after:
-        body.append(el("p", say("chat.panel.left_out", n=after), css="cut"))
+            body += _heading(headings.pop(0), article.text[a:b])
+        body.append(el("p", _marked(article.text, a, b, quoted), css="para"))
     by = dotted(
         (
             say("chat.panel.by", author=article.author) if article.author else "",
             say("chat.panel.length", n=f"{len(article.text):,}"),
-            say("chat.panel.cut_note", n=before) if before else "",
         )
     )
     when = dotted((day(say, article.date, weekday=True), page_of(say, article.page)))
@@ -157,24 +167,14 @@ def clipping(say: Say, article: Article, quoted: tuple[int, int] | None = None) 
             css="clip-w",
         ),
         css="clip",
-    ), bool(before or after)
+    )
 
 
-def _shown(spans: list[tuple[int, int]], near: set[int]) -> tuple[int, int]:
-    """The first and last paragraph shown: those quoted, and those around them for which there is room."""
-    first, last = min(near), max(near)
-    for up, down in ((0, 1), (-1, 0)):
-        a, b = max(0, first + up), min(len(spans) - 1, last + down)
-        if spans[b][1] - spans[a][0] <= ROOM:
-            first, last = a, b
-    return first, last
-
-
-def _heading(section: Section, paragraph: str, css: str) -> list[Html]:
+def _heading(section: Section, paragraph: str) -> list[Html]:
     """A heading above its paragraph; nothing where the text says it itself."""
     if not section.heading or paragraph.strip().startswith(section.heading):
         return []
-    return [el("h4", section.heading, css=css)]
+    return [el("h4", section.heading, css="para")]
 
 
 def _marked(text: str, start: int, end: int, quoted: tuple[int, int] | None) -> Html:
