@@ -407,7 +407,7 @@ def test_a_question_whose_page_is_closed_is_there_when_it_comes_back(visit: Call
     page.click(".hdr .no-p.do-drawer")
     page.click("#drawer .do-open >> nth=0")
     page.wait_for_selector("#thread .stopped")
-    assert page.inner_text("#thread .u").strip() == SLOW
+    assert page.inner_text("#thread .u p").strip() == SLOW
 
 
 def test_on_a_server_for_others_each_browser_has_its_own_conversations(

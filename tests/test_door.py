@@ -67,6 +67,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     (folder / "青岭日报-20250305.txt").write_text(TEXT, "utf-8")
     with rag.open(folder / "library") as library:
         library.add([folder / "青岭日报-20250305.txt"])
+        library.warm_up()
         uploads = tmp_path_factory.mktemp("uploads")
         with served(library, uploads, auth=True) as here, pytest.MonkeyPatch.context() as patch:
             patch.setenv("GRADIO_TEMP_DIR", str(uploads))
@@ -95,6 +96,7 @@ ROUTES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     # the door, and what everybody may see
     "GET /sign-in": (ALL, {}),
     "GET /healthz": (ALL, {}),
+    "GET /readyz": (ALL, {}),
     "GET /ui/chat.css": (ALL, {}),
     "GET /manifest.json": (ALL, {}),
     # the page

@@ -27,7 +27,7 @@ from rag.words import say
 
 COOKIE = "rag_session"
 # Open to everybody: the door itself, what it looks like, and whether the server is well.
-OPEN_TO_ALL = re.compile(r"/(sign-in|sign-out|healthz|favicon\.ico|manifest\.json|ui/.*)")
+OPEN_TO_ALL = re.compile(r"/(sign-in|sign-out|healthz|readyz|favicon\.ico|manifest\.json|ui/.*)")
 # Where an answer is made: it costs a processor for a while.
 ASKS = ("/api/ask", "/api/search", "/v1/chat/completions", "/gradio_api/queue/join", "/mcp")
 MOST_FORM = 10_000  # bytes of what the sign-in page sends
