@@ -221,7 +221,7 @@ class HelpDesk:
         return compose(asked, said, hits=[hit], confidence=1.0, engine=ENGINE)
 
     def _lets(self, only: Filter, entry: Entry) -> bool:
-        alone = Filter((entry.document,), only.column, only.since, only.until)
+        alone = Filter((entry.document,), only.column, only.since, only.until, only.article)
         return (not only.source or entry.document in only.source) and next(
             self._store.articles(alone, limit=1), None
         ) is not None

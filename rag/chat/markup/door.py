@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rag.chat.markup import Html, Say, el, icon, raw
 from rag.errors import Error
+from rag.words import tag
 
 
 def sign_in_page(
@@ -28,7 +29,6 @@ def sign_in_page(
         action=f"sign-in?{query}" if query else "sign-in",
     )
     brand = el("div", el("i", css="stamp", aria_hidden="true"), _title(say), css="brand")
-    language = "zh-CN" if language == "zh" else language
     page = el(
         "html",
         el(
@@ -37,7 +37,7 @@ def sign_in_page(
             Html(head),
         ),
         el("body", el("main", brand, form, id="rag", css="door")),
-        lang=language,
+        lang=tag(language),
     )
     return raw(Html("<!doctype html>"), page)
 
