@@ -298,9 +298,12 @@ def test_a_library_in_a_folder_is_asked_through_milvus(
 
 
 @pytest.mark.cluster
-def test_commands_take_the_address(milvus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_take_the_address(
+    milvus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from rag.cli import run
 
+    monkeypatch.setenv("RAG_SEARCH", milvus)  # --search sets it for the process: it is as before when this ends
     home = ["--library", str(tmp_path / "library")]
     file = tmp_path / "a.md"
     file.write_text("# 萤火虫\n\n萤火虫的光几乎不发热，发光的效率超过九成。", "utf-8")

@@ -187,8 +187,8 @@ def test_without_torch_the_error_says_what_to_install(tmp_path: Path, monkeypatc
 
 @pytest.mark.models
 def test_a_file_is_no_model(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    assert "文件夹" in why(tmp_path / "model.gguf")
+    (tmp_path / "model.bin").write_bytes(b"GGUF")
+    assert "文件夹" in why(tmp_path / "model.bin")
 
 
 @pytest.mark.models

@@ -22,7 +22,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return folder
 
 
-def test_the_first_editor_makes_the_library(shelf: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_editor_makes_the_library(capsys: pytest.CaptureFixture[str], shelf: str) -> None:
     assert "王编辑（编辑）" in capsys.readouterr().out
     assert run(["people", "list", "--json", "--library", shelf]) == 0
     (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

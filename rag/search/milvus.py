@@ -400,6 +400,9 @@ class MilvusSearch:
             conditions.append(f"({among('source', only.source)} or {among('document', only.source)})")
         if only.column:
             conditions.append(among("rubric", only.column))
+        if only.article:  # Milvus files passages under numbers of their own
+            of_them = self._store.allowed(Filter(article=only.article)).tolist()
+            conditions.append(among("pk", [self._pk(i) for i in of_them]))
         if span := period(only):
             conditions.append(f"last_day >= {span[0]} and first_day <= {span[1]}")
         return " and ".join(conditions)
