@@ -95,6 +95,7 @@ def known(status: int) -> tuple[int, ...]:
 ROUTES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     # the door, and what everybody may see
     "GET /sign-in": (ALL, {}),
+    "GET /password": (ALL, {}),
     "GET /healthz": (ALL, {}),
     "GET /readyz": (ALL, {}),
     "GET /ui/chat.css": (ALL, {}),
@@ -270,6 +271,25 @@ def test_signing_out_or_a_new_password_ends_a_session_everywhere(house: House) -
         house.accounts.set_password("赵读者", WORD + "2")
         assert two.get("/api/documents").status_code == 401
     house.accounts.remove("赵读者")
+
+
+def test_a_password_is_changed_with_the_one_of_before(house: House) -> None:
+    house.accounts.add("周读者", WORD, "reader")
+
+    def change(password: str, new: str) -> httpx.Response:
+        return one.post("/password", data={"name": "周读者", "password": password, "new": new})
+
+    with closing(house.signed_in("周读者")) as one:
+        assert change("wrong word", "a new word").status_code == 401
+        short = change(WORD, "short")
+        assert short.status_code == 400
+        assert 'role="alert"' in short.text
+        assert one.get("/api/documents").status_code == 200, "nothing has changed yet"
+        assert change(WORD, "a new word").status_code == 303
+        assert one.get("/api/documents").status_code == 401
+        assert sign_in(one, "周读者", WORD).status_code == 401
+        assert sign_in(one, "周读者", "a new word").status_code == 303
+    house.accounts.remove("周读者")
 
 
 def test_a_role_that_is_taken_away_counts_from_the_next_request_on(house: House) -> None:

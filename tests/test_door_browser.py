@@ -91,6 +91,12 @@ def test_a_reader_comes_in_and_goes_by_keyboard(visit: Callable[..., Any], width
     assert page.url.endswith("/sign-in")
     assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("a[href=password]")
+    page.get_by_label("新密码").wait_for()
+    assert findings(page) == []
+    page.click("a[href=sign-in]")
+    page.wait_for_url("**/sign-in")
+    page.wait_for_function("document.activeElement.id === 'name'")
     page.keyboard.type("李读者")
     page.keyboard.press("Tab")
     page.keyboard.type("wrong word")

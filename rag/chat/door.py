@@ -19,7 +19,7 @@ from rag.api import caller
 from rag.api.caller import Caller
 from rag.api.limits import Limit, address
 from rag.api.route import Route, status_of
-from rag.chat.markup.door import sign_in_page
+from rag.chat.markup.door import password_page, sign_in_page
 from rag.errors import Error, TooMany
 from rag.library import Library
 from rag.types import Account, Role
@@ -27,7 +27,7 @@ from rag.words import say
 
 COOKIE = "rag_session"
 # Open to everybody: the door itself, what it looks like, and whether the server is well.
-OPEN_TO_ALL = re.compile(r"/(sign-in|sign-out|healthz|readyz|favicon\.ico|manifest\.json|ui/.*)")
+OPEN_TO_ALL = re.compile(r"/(sign-in|sign-out|password|healthz|readyz|favicon\.ico|manifest\.json|ui/.*)")
 # Where an answer is made: it costs a processor for a while.
 ASKS = ("/api/ask", "/api/search", "/v1/chat/completions", "/gradio_api/queue/join", "/mcp")
 MOST_FORM = 10_000  # bytes of what the sign-in page sends
@@ -72,6 +72,8 @@ class Door:
         router = APIRouter(include_in_schema=False, route_class=Route)
         router.add_api_route("/sign-in", self.page, methods=["GET"])
         router.add_api_route("/sign-in", self.sign_in, methods=["POST"], response_model=None)
+        router.add_api_route("/password", self.password_page, methods=["GET"])
+        router.add_api_route("/password", self.change_password, methods=["POST"], response_model=None)
         router.add_api_route("/sign-out", self.sign_out, methods=["POST"])
         return router
 
@@ -80,18 +82,13 @@ class Door:
 
     async def _page(self, request: Request, name: str = "", fault: Error | None = None) -> Response:
         nobody = not await asyncio.to_thread(self.accounts.listed)
-        text = sign_in_page(say, self.language, self.head, request.url.query, name, fault, nobody)
-        headers = {"Cache-Control": "no-store"}
-        if isinstance(fault, TooMany):
-            headers["Retry-After"] = str(fault.fields["seconds"])
-        return HTMLResponse(text, status_of(fault) if fault else 200, headers)
+        return _form(sign_in_page(say, self.language, self.head, request.url.query, name, fault, nobody), fault)
 
     async def sign_in(self, request: Request) -> Response:
         """Back to the page that was asked for, with a session; or the form again, with what is wrong."""
-        async with request.form(max_files=0, max_fields=4) as form:
-            name, password = (str(form.get(field) or "")[:1000] for field in ("name", "password"))
+        name, password = await _sent(request, "name", "password")
         try:
-            token = await self._tried(" ".join(name.split())[:80], password, _address(request.scope))
+            token = await self._tried(name, password, _address(request.scope))
         except Error as error:
             return await self._page(request, name, error)
         answer = _to(f"./?{request.url.query}" if request.url.query else "./")
@@ -101,6 +98,7 @@ class Door:
 
     async def _tried(self, name: str, password: str, here: str) -> str:
         """The token of a session. Errors: SignInRefused, TooMany."""
+        name = " ".join(name.split())[:80]
         counts = ((self._name_here, f"{name} {here}"), (self._here, here), (self._name, name))
         for limit, who in counts:
             if wait := limit.take(who):
@@ -110,6 +108,20 @@ class Door:
         for limit, who in counts:
             limit.give_back(who)
         return token
+
+    async def password_page(self) -> Response:
+        return _form(password_page(say, self.language, self.head))
+
+    async def change_password(self, request: Request) -> Response:
+        """With the one of before; all sessions end."""
+        name, password, new = await _sent(request, "name", "password", "new")
+        try:
+            token = await self._tried(name, password, _address(request.scope))
+            await asyncio.to_thread(self.accounts.sign_out, token)
+            await asyncio.to_thread(self.accounts.set_password, " ".join(name.split()), new)
+        except Error as error:
+            return _form(password_page(say, self.language, self.head, name, error), error)
+        return _to("sign-in")
 
     async def sign_out(self, request: Request) -> Response:
         if token := session({"cookie": request.headers.get("cookie", "")}):
@@ -155,6 +167,19 @@ def session(headers: MutableMapping[str, str]) -> str:
 def counted(caller: Caller, scope: MutableMapping[str, Any]) -> str:
     """By what a caller's requests are counted."""
     return caller.counted or f"address:{_address(scope)}"
+
+
+async def _sent(request: Request, *fields: str) -> list[str]:
+    """What stands in the fields of a form."""
+    async with request.form(max_files=0, max_fields=4) as form:
+        return [str(form.get(field) or "")[:1000] for field in fields]
+
+
+def _form(text: str, fault: Error | None = None) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(fault, TooMany):
+        headers["Retry-After"] = str(fault.fields["seconds"])
+    return HTMLResponse(text, status_of(fault) if fault else 200, headers)
 
 
 def _known(account: Account | None, by: str) -> Caller:

@@ -45,6 +45,7 @@ MOST_BY_PATH = {
     "/gradio_api/upload": MOST_SENT,
     "/api/documents": MOST_SENT,
     "/sign-in": 10_000,
+    "/password": 10_000,
     "/api/restore": 50_000_000_000,
 }
 OURS_HERE, OF_THE_DOOR = ("chat.css", "desk.css", "chat.js", "desk.js"), ("door.css", "door.js")
