@@ -232,6 +232,9 @@ def test_a_question_is_answered_and_its_sentence_opens_in_the_article(visit: Cal
     assert "青岭县气象站有12名职工" in page.inner_text("#side mark")
     assert in_view(page, "#side mark", "#side .sbody"), "the cited sentence is seen without scrolling"
     assert in_view(page, "#side .side", "body")
+    page.evaluate("document.querySelector('#side h2 small').textContent = '很长的标题'.repeat(20)")
+    for part in ("#side .do-close", "#side .do-cite"):
+        assert in_view(page, part, "#side .side"), "a long title pushes nothing out"
     assert "青岭县气象站建成投用" in page.inner_text("#side .headline")
     assert page.evaluate("document.activeElement.matches('#side h2')")
     assert page.inner_text("#side .txt").count("次会议专门讨论") == 8, "the whole article is there"

@@ -423,7 +423,7 @@
     for (const chip of $$(".cite", bare)) chip.replaceWith("[" + chip.childNodes[1].textContent + "]");
     const told = {
       brand: $("#bar h1 b").textContent, house: $("#bar h1 .s").textContent, stamp: "问", question: lastQuestion(card),
-      answer: $$("p", bare).map((p) => p.textContent.trim()),
+      answer: [...$$("p", bare), ...$$(".notice", card)].map((p) => p.textContent.trim()),
       sources: $$(".srcs .tip", card).map((one) => [$("b", one).textContent, $("small", one).textContent]),
       date: word("picture_date", {date: new Date().toLocaleDateString(root.lang)}), address: location.host,
       words: {title: word("picture"), save: word("picture_save"), close: word("picture_close")},
