@@ -135,6 +135,21 @@ def test_containing_finds_a_term_wherever_it_stands(store: Store, place: SearchS
 
 
 @pytest.mark.cluster
+def test_only_these_articles_are_searched(store: Store, place: SearchServer) -> None:
+    for n in range(3):
+        put(store, f"{n}.txt", "说水稻。", column="a", sha=str(n))
+    store.put_vectors(MODEL, range(1, 4), unit(3, 8))
+    there = MilvusSearch(place, store, MODEL)
+    there.catch_up()
+    second = next(a.article_id for a in store.articles() if a.source == "1.txt")
+    for only, passages in ((Filter(article=(second,)), [2]), (Filter(article=("nobody's",)), [])):
+        for whole in (False, True):
+            assert found(there.lexical(tokens("水稻"), 9, only, whole=whole)) == passages
+        assert found(there.nearest(unit(1, 8)[0], 9, only)) == passages
+        assert there.containing("水稻", only=only) == passages
+
+
+@pytest.mark.cluster
 def test_hostile_names_are_no_conditions(store: Store, place: SearchServer) -> None:
     names = ['a" or 1 == 1 or "', "b\\", "c'] or [", "d\n", "e{x}", 'f" in ["', "100%_", "😀"]
     for n, name in enumerate(names):
