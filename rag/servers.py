@@ -95,14 +95,7 @@ def engine_of(place: Server) -> sa.Engine:
         elif options.get("writes"):
             c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CHANGE}, {_SCHEMA})")
 
-    def rename(context: sa.engine.ExceptionContext) -> None:
-        error = named(context.original_exception, place)
-        if error is not context.original_exception:
-            raise error from context.original_exception
-
-    sa.event.listen(engine, "connect", prepare)
-    sa.event.listen(engine, "begin", begin)
-    sa.event.listen(engine, "handle_error", rename)
+    t.listen(engine, prepare, begin, lambda error: named(error, place))
     return engine
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -380,15 +381,26 @@ def _engine(folder: Path, *, readonly: bool) -> sa.Engine:
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
-    def rename(context: sa.engine.ExceptionContext) -> None:
-        error = named(context.original_exception, folder)
+    listen(engine, prepare, begin, lambda error: named(error, folder))
+    return engine
+
+
+def listen(
+    engine: sa.Engine,
+    prepare: Callable[[Any, Any], None],
+    begin: Callable[[sa.Connection], None],
+    rename: Callable[[BaseException], BaseException],
+) -> None:
+    """What is done to each new connection, how a transaction begins, and our own error for a database's."""
+
+    def handle(context: sa.engine.ExceptionContext) -> None:
+        error = rename(context.original_exception)
         if error is not context.original_exception:
             raise error from context.original_exception
 
     sa.event.listen(engine, "connect", prepare)
     sa.event.listen(engine, "begin", begin)
-    sa.event.listen(engine, "handle_error", rename)
-    return engine
+    sa.event.listen(engine, "handle_error", handle)
 
 
 def lock(folder: Path, wait: float) -> FileLock:

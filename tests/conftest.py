@@ -156,6 +156,17 @@ def browser() -> str:
     return found
 
 
+@pytest.fixture(scope="module")
+def chromium(browser: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+    from serving import CHROMIUM
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=browser, args=CHROMIUM)
+        yield launched
+        launched.close()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Any]:
     """A PostgreSQL for the tests marked `cluster` (tests/postgres.py)."""

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 from axe import findings
-from serving import CHROMIUM, served
+from serving import served
 
 import rag
 from rag.types import Article, Citation, Hit, Nearest, Piece, Reply, Why
@@ -155,16 +155,6 @@ def address(shelf: Scripted, uploads: Path, elsewhere: tuple[str, list[str]]) ->
     with pytest.MonkeyPatch.context() as patch, served(shelf, uploads, frames=(elsewhere[0],)) as here:
         patch.setattr("rag.chat.suggesting.SECONDS", 0.0)  # what leads on from an answer is tried where it is tested
         yield here
-
-
-@pytest.fixture(scope="module")
-def chromium(browser: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=browser, args=CHROMIUM)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import CHROMIUM, served
+from serving import served
 
 import rag
 
@@ -31,12 +31,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rag.Library]:
 
 
 @pytest.fixture(scope="module")
-def visit(library: rag.Library, browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+def visit(
+    library: rag.Library, chromium: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Any]]:
     """Opens the page; what goes wrong in it fails the test that asks."""
-    from playwright.sync_api import sync_playwright
-
-    with served(library, tmp_path_factory.mktemp("uploads")) as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=CHROMIUM)
+    with served(library, tmp_path_factory.mktemp("uploads")) as address:
 
         def opened(width: int) -> Any:
             page = chromium.new_page(viewport={"width": width, "height": 844 if width < 720 else 800}, locale="zh-CN")
@@ -49,7 +48,6 @@ def visit(library: rag.Library, browser: str, tmp_path_factory: pytest.TempPathF
             return page
 
         yield opened
-        chromium.close()
 
 
 def ask(page: Any, question: str, wanted: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from axe import findings
-from serving import CHROMIUM, served
+from serving import served
 
 import rag
 
@@ -35,16 +35,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rag.Library]:
 def address(library: rag.Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(library, tmp_path_factory.mktemp("uploads"), auth=True) as here:
         yield here
-
-
-@pytest.fixture(scope="module")
-def chromium(browser: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=browser, args=CHROMIUM)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
