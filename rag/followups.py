@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from rag import text as t
 from rag.question import clean, content, is_name, kind_of, names_in, quoted_in
 from rag.types import Turn
+from rag.words import language, say
 
 LOOK_BACK = 6  # turns that can still be leaned on
 
@@ -19,7 +20,7 @@ _LEAD = re.compile(
     r"^(?:那么|那末|还有|另外|此外|然后|再问一下|再问|请问|对了|顺便问(?:一下)?|接着问|那(?![个些位家天里儿边年次场种时座所支条款件项名部本篇份段届期批块只台辆艘架])|哦|嗯|好的?|好吧)[，,、：:\s]*"
 )
 _PERSON = r"(?:他们俩?|她们俩?|他俩|她俩|他|她|这位[^\s，,的]{0,4}?(?=是|在|有|来|的|说|叫|又|还|，)|那位[^\s，,的]{0,4}?(?=是|在|有|来|的|说|叫|又|还|，)|这个人|那个人|此人|该人)"
-_THING = r"(?:它们|它|牠|(?:这|那|该|此|本|上述)(?:个|次|场|项|种|家|座|款|届|期|批|篇|部|条|台|只|所|件|类|些|份)?(?:[\u4e00-\u9fff]{2,6}?)(?=的|是|在|有|什|怎|为|多|几|由|哪|谁|一共|总共|共|到底|会|能|要|还|又|都|分|叫|何|如|[，,？?]|$)|(?:这|那|该)(?:个|次|场|项|种|家|座|款|件|事)|这|其(?![他它中实余次])|此(?![外次前后])|该)"
+_THING = r"(?:它们|它|牠|(?:这|那|该|此|本|上述)(?:个|次|场|项|种|家|座|款|届|期|批|篇|部|条|台|只|所|件|类|些|份)?(?:[\u4e00-\u9fff]{2,6}?)(?=的|是|在|有|什|怎|为|多|几|由|哪|谁|一共|总共|共|到底|会|能|要|还|又|都|分|叫|何|如|[，,？?]|$)|(?:这|那|该)(?:个|次|场|项|种|家|座|款|件|事)|这|其(?![他它中实余次])|此(?![外次前后]))"
 _THERE = r"(?:这里|那里|那儿|这儿|那边|当地|对方|当时|同期|其中)"
 _PRONOUN = re.compile(rf"{_PERSON}|{_THERE}|{_THING}")
 _IS_PERSON = re.compile(_PERSON)
@@ -32,6 +33,12 @@ _NOTHING_LEFT = re.compile(
 _BOUND = re.compile(r"[?？。！!\s]+$")
 _CUES = re.compile(
     r"^(?:又|还|也|再|另|其他|其余|别的|后来|之后|后续|结果|具体|最后|现在|目前|如今|下一步|下次|上次|去年|今年|明年)|又(?:是|有|叫|在)|还有(?:哪|什|谁|几|多)|别的|其他的?|对方"
+)
+# What a thing has, and nobody asks about alone: 负责人, 海拔, 门票. A noun of another kind at the head is a topic.
+_OF_A_THING = re.compile(
+    r"[人者长员量数率额价度费名址期间点因法式场馆处站票金奖队组会层段]$|^(?:主题|内容|特点|作用|意义|目的|结果|影响|[好坏]处|危害|症状|规模|海拔|面积|成绩|"
+    r"冠军|亚军|主角|观众|嘉宾|老师|教授|专家|记者|领导|书记|主[任席]|学生|选手|代表|电话|网站|单位|方面|问题|要求|标准|条件|流程|步骤|材料|手续|详情|情况|"
+    r"项目|活动|节目|作品|图谱|颜色|味道|营养|历史|原理|功能|用途|成分|品种|区别|名次|学校|医院|公司|平台)$"
 )
 _IF = re.compile(r"^(?:要是|如果|假如|若是|若|换成|换作|改成|改为)")
 _NAMING = re.compile(r"(?:叫|名字?|称|发布|推出|研制|开发|建成|用的?|获得|举办|什么|哪)")
@@ -66,7 +73,7 @@ def _whole(asked: str, before: str, answer: str) -> str:
         return _resolved(core, pronoun, before, answer) + _end(asked)
     if _own(core) and not led:
         return asked
-    if not led and not _leans(core, before, answer):
+    if not led and (_refused(answer) or not _leans(core, before, answer)):
         return asked
     if _own(core):
         return bare
@@ -90,12 +97,23 @@ def _leans(core: str, before: str, answer: str) -> bool:
     """It has too little of its own to be looked for: few words, or words of the turn before, or a cue such as 又, 还."""
     if _CUES.search(core):
         return True
+    said = t.fold(before + answer)
+    asks = _ASKS.search(core)
+    nouns = [w for w, tag in content(core[: asks.start()] if asks else core) if len(w) > 1 and tag.startswith("n")]
+    if nouns and not _OF_A_THING.search(nouns[-1]) and not any(w in said for w in nouns):
+        return False  # 月季花几月开, 地震怎么逃生
     own = [w for w, tag in content(core) if len(w) > 1 and tag not in ("m", "q", "t")]
     if len(own) <= 1:
         return True
-    said = t.fold(before + answer)
     shared = sum(w in said for w in own)
     return (len(own) <= 2 and len(core) <= 9) or (shared > 0 and len(own) <= 4)
+
+
+def _refused(answer: str) -> bool:
+    """Whoever was refused asks in other words, or of something else: nothing is left standing."""
+    kinds = ("no_evidence", "unclear_question", "empty_library")
+    said = {say(f"refusals.{kind}", spoken).rstrip("。.") for kind in kinds for spoken in {language(), "zh", "en"}}
+    return answer.startswith(tuple(said))
 
 
 def _pronoun(core: str) -> re.Match[str] | None:
@@ -106,6 +124,8 @@ def _pronoun(core: str) -> re.Match[str] | None:
             and match[0][0] in "此他其它该"
         ):
             continue
+        if match[0][0] == "该" and not t.tagged(match[0][1:])[0][1].startswith(("n", "q", "m")):
+            continue  # 该注意什么: should
         return match
     return None
 

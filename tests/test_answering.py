@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag import settings
 from rag.answering import Said, compose, refuse
 from rag.answering.candidates import gather
-from rag.answering.extractive import Extractive, ends_open, listed, off_topic, same
+from rag.answering.extractive import Extractive, ends_open, listed, off_topic, same, wrong
 from rag.answering.reader import Reader
 from rag.question import understand
 from rag.types import Evidence, Hit, Reply, Turn
@@ -97,6 +97,18 @@ def test_a_correction_stands_beside_what_it_corrects() -> None:
     reply = engine.reply(understand("青溪市机器人大赛有多少支队伍参加？"), [hit(first, 0), hit(put_right, 1, "更正")])
     assert "321" in reply.answer and "312" in reply.answer and len(reply.conflicts) == 1
     agree(reply, {"a0": first, "a1": put_right})
+
+
+def test_a_story_that_has_the_figure_right_contradicts_no_correction() -> None:
+    story = "青溪市机器人大赛3月2日收官，来自6个区县的321支队伍参加了青溪市机器人大赛。"
+    put_right = "本报3月1日《青溪市机器人大赛开赛》一文中，“312支队伍”有误，应为“321支队伍”。特此更正。"
+    engine = Extractive(reader(), lambda term: True)
+    hits = [hit(story, 0), hit(put_right, 1, "更正")]
+    reply = engine.reply(understand("青溪市机器人大赛有多少支队伍参加？"), hits)
+    assert "321" in reply.answer and not reply.conflicts
+    alone = engine.reply(understand("青溪市机器人大赛有多少支队伍参加？"), hits[1:])
+    assert "312" not in (alone.short_answer or ""), "what was wrong is no answer"
+    assert wrong(put_right) >= {"312"} and "321" not in wrong(put_right)
 
 
 @given(st.lists(st.text("水稻油菜123。，！？[]()（）“”\n ", min_size=1, max_size=40), min_size=1, max_size=5))

@@ -10,6 +10,7 @@ from rag.errors import EmptyQuestion, QuestionTooLong
 from rag.question import understand
 from rag.settings import MAX_QUESTION
 from rag.types import Turn
+from rag.words import say
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "？！。", "\u202e\u200b"])
@@ -102,6 +103,22 @@ def test_words_carried_over_weigh_less_than_those_asked_now() -> None:
 @pytest.mark.parametrize("typed", ["云岭县有几座水库？", "被毒蛇咬了应该怎么急救处理？", "《梅溪志》是谁编的"])
 def test_a_change_of_topic_is_left_alone(typed: str) -> None:
     assert understand(typed, FESTIVAL).rewritten is None
+
+
+@pytest.mark.parametrize("typed", ["月季花几月开", "地震怎么逃生", "红薯怎么存", "地震了在高楼里该往哪儿躲"])
+def test_a_short_question_about_another_thing_takes_nothing_along(typed: str) -> None:
+    assert understand(typed, FESTIVAL).rewritten is None
+
+
+@pytest.mark.parametrize("typed", ["门票多少钱", "负责人是谁", "停车场在哪", "细分图谱有几张", "这个节办了几届"])
+def test_what_a_thing_has_is_asked_of_the_thing_before(typed: str) -> None:
+    assert "油茶节" in understand(typed, FESTIVAL).text
+
+
+def test_after_a_refusal_nothing_is_left_standing() -> None:
+    refused = (Turn("油茶节的门票多少钱？", say("refusals.no_evidence")),)
+    assert understand("在哪里办的？", refused).rewritten is None
+    assert "油茶节" in understand("它在哪里办的？", refused).text, "but a pronoun stands for something"
 
 
 @given(st.text(max_size=60), st.text(max_size=40))

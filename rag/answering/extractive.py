@@ -47,6 +47,8 @@ _STEP = re.compile(
 _QUOTE_MARKS = re.compile(r"[“”\"‘’'「」『』《》]")
 _PAUSE = re.compile(r"[，,；;：:]")
 _CORRECTION = re.compile(r"应为|有误|更正|订正")
+_QUOTED = re.compile(r"[“「『\"]([^”」』\"]*)[”」』\"]")
+_ANEW = re.compile(r"应为|应是|更正为|订正为|改为")
 
 
 class Extractive:
@@ -226,14 +228,16 @@ class Extractive:
         return sorted(chosen, key=lambda i: (candidates[i].stretch != home, i))
 
     def _clash(self, candidates: Sequence[Candidate], best: int) -> list[int]:
-        """A 更正 and what it corrects, in this order, where one of them is the best sentence and they share a figure;
-        [] where there is none. Without articles of their own (`read`) nothing tells a correction from a story."""
+        """A 更正 and what it corrects, in this order, where one of them is the best sentence and the other has the figure
+        that was wrong; [] where there is none. Without articles of their own (`read`) nothing tells a correction from
+        a story."""
         told = candidates[best]
         for i, c in enumerate(candidates):
             if not c.hit.article_id or c.hit.article_id == told.hit.article_id or corrects(c) == corrects(told):
                 continue
             about = set(t.bigrams(c.text)) & set(t.bigrams(told.text))
-            if figures(c.text) & figures(told.text) and len(about) >= ABOUT_THE_SAME:
+            right, story = (c.text, told.text) if corrects(c) else (told.text, c.text)
+            if wrong(right) & figures(story) and len(about) >= ABOUT_THE_SAME:
                 return [i, best] if corrects(c) else [best, i]
         return []
 
@@ -272,7 +276,8 @@ class Weighed:
         if found is None or (not self.question.wants_short and found.fit < MARKED):
             return None
         a, b = spans.trimmed(candidate.text, found)
-        return candidate.text[a:b] or None
+        anew = _ANEW.search(candidate.text) if corrects(candidate) else None
+        return None if anew and a < anew.end() else candidate.text[a:b] or None  # never what was wrong
 
     def cut(self, i: int) -> Evidence:
         """The sentence; where it is long, the clauses around the answer that read well alone."""
@@ -374,6 +379,13 @@ def off_topic(question: Question, candidates: Sequence[Candidate]) -> list[bool]
 
 def figures(text: str) -> set[str]:
     return {n.canonical for n in t.numbers(text)}
+
+
+def wrong(correction: str) -> set[str]:
+    """The figures that a correction takes back: those it quotes, or names at all, and does not say anew."""
+    said, *anew = _ANEW.split(correction, maxsplit=1)
+    quoted = figures("，".join(_QUOTED.findall(said)))
+    return (quoted or figures(said)) - figures("".join(anew))
 
 
 def listed(candidates: Sequence[Candidate], at: int) -> list[int]:

@@ -176,7 +176,7 @@ def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html
     body = prose(say, number, reply.answer, states, reply.short_answer)
     return _card(
         _who(say, engine_name(say, reply.engine), seconds(say, reply), searched),
-        el("p", say("chat.rewritten", question=reply.rewritten), css="asked") if reply.rewritten else None,
+        _rewritten(say, reply),
         el("h2", say("chat.conflict")) if figures else None,
         el("div", body or el("p", say("chat.nothing_written"), css="lead"), css="ans"),
         el("p", say("chat.stopped"), css="stopped") if reply.stopped else None,
@@ -192,6 +192,10 @@ def exchange_card(say: Say, number: int, exchange: Exchange, last: bool) -> Html
         _to_copy(say, exchange, reply),
         css="conf" if figures else "",
     )
+
+
+def _rewritten(say: Say, reply: Reply) -> Html | None:
+    return el("p", say("chat.rewritten", question=reply.rewritten), css="asked") if reply.rewritten else None
 
 
 def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
@@ -210,6 +214,7 @@ def _refusal(say: Say, number: int, exchange: Exchange, reply: Reply) -> Html:
     rows = [_near(say, link(number, NEAREST + i), one) for i, one in enumerate(near, 1)]
     return _card(
         _who(say, say("chat.engine_none"), seconds(say, reply), searched),
+        _rewritten(say, reply),
         head,
         el("p", told) if told else None,
         el("ol", *rows, css="near") if rows else None,
