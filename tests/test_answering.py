@@ -99,6 +99,15 @@ def test_a_correction_stands_beside_what_it_corrects() -> None:
     agree(reply, {"a0": first, "a1": put_right})
 
 
+def test_a_correction_is_known_by_the_headline_that_it_names() -> None:
+    story = hit("312支代表队、1040名学生参加。", 0, "青溪市机器人大赛收官")
+    put_right = hit("本报3月2日《青溪市机器人大赛收官》一文中，“312支”应为“321支”。特此更正。", 1, "更正")
+    reply = Extractive(reader(), lambda term: True).reply(
+        understand("青溪市机器人大赛有多少支代表队？"), [story, put_right]
+    )
+    assert len(reply.conflicts) == 1 and reply.answer.index("321") < reply.answer.index("1040")
+
+
 def test_a_story_that_has_the_figure_right_contradicts_no_correction() -> None:
     story = "青溪市机器人大赛3月2日收官，来自6个区县的321支队伍参加了青溪市机器人大赛。"
     put_right = "本报3月1日《青溪市机器人大赛开赛》一文中，“312支队伍”有误，应为“321支队伍”。特此更正。"

@@ -235,9 +235,10 @@ class Extractive:
         for i, c in enumerate(candidates):
             if not c.hit.article_id or c.hit.article_id == told.hit.article_id or corrects(c) == corrects(told):
                 continue
-            about = set(t.bigrams(c.text)) & set(t.bigrams(told.text))
-            right, story = (c.text, told.text) if corrects(c) else (told.text, c.text)
-            if wrong(right) & figures(story) and len(about) >= ABOUT_THE_SAME:
+            right, story = (c, told) if corrects(c) else (told, c)
+            # It names the headline of what it corrects, or tells of it in the same words.
+            about = set(t.bigrams(right.text)) & set(t.bigrams(f"{story.hit.title} {story.text}"))
+            if wrong(right.text) & figures(story.text) and len(about) >= ABOUT_THE_SAME:
                 return [i, best] if corrects(c) else [best, i]
         return []
 
