@@ -17,6 +17,7 @@ from rag.text import fold, numbers, sentences, tagged
 from rag.types import Article, Filter, Reply
 
 MOST = 3
+NEAR = 0.2  # of the best passage's score: what is less is about something else
 SECONDS = 4.0  # after which no other question is tried
 TRIED = 9  # questions, at most
 OF_ONE_COLUMN = 12  # articles looked at beside those of the answer
@@ -72,8 +73,10 @@ def leading_on(
 
 
 def _near(library: Library, reply: Reply) -> list[Article]:
-    """The articles cited, those that were looked at for the answer, and others of the same column."""
-    ids = list(dict.fromkeys([c.article_id for c in reply.citations] + [h.article_id for h in reply.hits]))[:6]
+    """The articles cited, those that might have answered as well, and others of the same column."""
+    likely = NEAR * max((h.score for h in reply.hits), default=0.0)  # a small library has no more that is near
+    found = [h.article_id for h in reply.hits if h.score >= likely]
+    ids = list(dict.fromkeys([c.article_id for c in reply.citations] + found))[:6]
     near = library.articles(Filter(article=tuple(ids)), limit=6)
     near.sort(key=lambda a: ids.index(a.article_id))
     column = near[0].column if near else None
