@@ -30,7 +30,7 @@ FILES = {
     "青岭日报-20250305.txt": "# 青岭县气象站建成投用\n\n"
     + "\n\n".join(f"县里为这件事准备了很久，第{n}次会议专门讨论了选址、经费和人员安排。" for n in range(1, 9))
     + "\n\n青岭县气象站有12名职工，每天发布两次天气预报。站长李明说，明年还要再添一套设备。\n",
-    "柳溪日报-20250312.txt": "# 柳溪镇茶园改造\n\n柳溪镇把300亩老茶园改造成了生态茶园，今年春茶产量增加两成。\n",
+    "柳溪日报-20250312.txt": "# 柳溪镇茶园改造\n\n柳溪镇把300亩老茶园改造成了生态茶园，今年春茶产量增加两成。\n\n柳溪镇的茶园共有茶农86户。\n",
     "藏文.txt": "# བོད་ཀྱི་གནམ་གཤིས།\n\nལྷ་ས་ནི་མཐོ་སྒང་གི་གྲོང་ཁྱེར་ཞིག་ཡིན། དེང་སང་གནམ་གཤིས་དྲོ་པོ་འདུག\n",
     "彝文.txt": "# ꆈꌠꁱꂷ\n\nꆈꌠꁱꂷꌠꉢꐨꌠꄉ，ꀋꉬꇬꅇꈁꀕ。ꋍꈁꏭꃅꄮꊈꃚ。\n",
     "夜校简报.txt": f"# 夜校 {HOSTILE}\n\n夜校开设了编织课程，学员共有45人。{HOSTILE}\n",
@@ -354,7 +354,7 @@ def test_a_conversation_outlives_a_reload_and_is_renamed_found_and_deleted(visit
     page.wait_for_selector("html.source #side mark")
     page.click(".hdr .do-new")
     page.wait_for_selector("#greeting .mast")
-    assert page.locator("#log .a").count() == 0
+    page.wait_for_function("!document.querySelector('#log .a')")  # Gradio draws its parts one after the other
     assert page.evaluate("!document.documentElement.classList.contains('source')")
     page.wait_for_function("location.search === ''")
     page.click(".hdr .no-p.do-drawer")
