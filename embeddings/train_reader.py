@@ -31,6 +31,7 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from loosened import loosened
 from train_ranker import Words, best, news, pieces_of, rows
 
 from rag.answering.reader import WINDOW, Window, padded, windows
@@ -48,7 +49,7 @@ HELD_OUT = 0.1  # of the articles: the selector learns from them how far the rea
 OTHERS = 6000  # news articles among which near passages that do not answer are found
 # How often a question is shown with …; each case without an answer is one that readers meet.
 MIX = {"answer": 0.50, "told": 0.06, "changed": 0.12, "removed": 0.11, "near": 0.14, "patient": 0.04, "figure": 0.03}
-LOOSE = 0.2  # of the questions with an answer lose a word or two
+LOOSE = 0.45  # of the questions are asked as people talk
 CHECKPOINT = 900  # seconds
 
 
@@ -240,21 +241,14 @@ class Examples:
 
     def _answer(self, a: Asked) -> Example | None:
         got = self._stretch(a)
-        if self.chance.random() < LOOSE:
-            a = replace(a, question=self._loosened(a.question))
-        return placed(self.tokenizer, a, *got) if got else None
+        return placed(self.tokenizer, self._as_people_talk(a), *got) if got else None
 
-    def _loosened(self, question: str) -> str:
-        """Without one or two of its words: people who talk name less than people who write questions for a set."""
-        asked = fold(question)
-        words = [w for w, weight in understand(asked).terms if weight >= 0.3 and len(w) > 1 and w in asked]
-        for word in self.chance.sample(words, min(self.chance.choice((1, 1, 2)), max(0, len(words) - 2))):
-            asked = asked.replace(word, "", 1)
-        return asked
+    def _as_people_talk(self, a: Asked) -> Asked:
+        return replace(a, question=loosened(a.question, self.chance)) if self.chance.random() < LOOSE else a
 
     def _removed(self, a: Asked) -> Example | None:
         got = self._stretch(a, without=True)
-        return self._none(a.question, got[0], a.heading) if got else None
+        return self._none(self._as_people_talk(a).question, got[0], a.heading) if got else None
 
     def _changed(self, a: Asked) -> Example | None:
         """The question about another year, figure or name than the passage speaks of."""
@@ -290,7 +284,7 @@ class Examples:
         if not order:
             return None
         piece = self.pieces[self.chance.choice(order[:6])]
-        return self._none(a.question, piece.text, a.heading if self.chance.random() < 0.5 else "")
+        return self._none(self._as_people_talk(a).question, piece.text, a.heading if self.chance.random() < 0.5 else "")
 
     def _patient(self, a: Asked) -> Example:
         """A patient's question with the doctor's answer, or with another's."""

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from loosened import loosened
 from train_ranker import Words, best, calibration, news, pieces_of, rows, to_onnx
 from train_reader import TRAIN as READ_BY_READER
 from train_reader import asked_of, held_out
@@ -42,6 +43,7 @@ from rag.weights import shipped
 SEED = 5
 TRAIN = {"cmrc2018_train": 4200, "drcd_train_part_trad": 1300, "crud_news": None}  # questions at most
 DEVELOP = {"cmrc2018_trial": 500, "crud_news": None, "drcd_dev": 400, "xquad_zh": 250}
+LOOSE = 0.5  # of the questions are asked as people talk
 OTHERS = 2500  # news articles among which the answering ones must be told apart
 TREES = {
     "objective": "binary",
@@ -92,7 +94,10 @@ def questions(
 
 
 def cases(
-    asked: Sequence[Kept], articles: Sequence[tuple[str, str, str]], others: Sequence[tuple[str, str, str]], seed: int
+    asked: Sequence[Kept],
+    articles: Sequence[tuple[str, str, str]],
+    others: Sequence[tuple[str, str, str]],
+    seed: int,
 ) -> list[Case]:
     """Two for each question: its passages as words find them, and the same without the sentence or the article."""
     chance = random.Random(seed)
@@ -101,7 +106,7 @@ def cases(
     found_by, made = Words(pieces), []
     for asked_text, article, starts, evidence in asked:
         try:
-            question = understand(asked_text)
+            question = understand(loosened(asked_text, chance) if chance.random() < LOOSE else asked_text)
         except Error:
             continue
         answers = list(dict.fromkeys(a for _, a in starts))

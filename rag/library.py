@@ -326,10 +326,10 @@ class Library:
 
     def search(self, question: str, k: int = 10, *, only: Filter = ANY, history: Sequence[Turn] = ()) -> Found:
         """Passages, best first. Errors: EmptyQuestion, QuestionTooLong, EmptyLibrary."""
-        from rag.question import understand
+        from rag.slips import understood
 
         started = time.monotonic()
-        asked = understand(question, history)
+        asked = understood(question, history, self._has)
         if not self._store.counts().passages:
             raise EmptyLibrary(library=self.settings.library)
         hits = self._retrieve(asked, k, only)
@@ -374,9 +374,9 @@ class Library:
 
         Errors: EmptyQuestion, QuestionTooLong, ModelUnusable, OtherEmbedding: at the call, not while streaming.
         """
-        from rag.question import understand
+        from rag.slips import understood
 
-        asked = understand(question, history)
+        asked = understood(question, history, self._has)
         empty = not self._store.counts().passages
         engine_ = None if empty else self._engine(engine)
         pieces = self._answer(asked, only, engine_, stop or (lambda: False), history)

@@ -5,7 +5,7 @@ Only everyday language of general use stands here; nothing about any one library
 
 from __future__ import annotations
 
-_PRINTED = {
+PRINTED = {
     # people and posts
     "一把手": "书记 主席 主要负责人",
     "掌门人": "书记 主席 董事长",
@@ -285,7 +285,7 @@ _PRINTED = {
     "视频": "视频",
     "推文": "推文 文章",
 }
-_LONGEST = max(map(len, _PRINTED))
+_LONGEST = max(map(len, PRINTED))
 
 
 def printed(folded: str) -> list[str]:
@@ -294,7 +294,7 @@ def printed(folded: str) -> list[str]:
     at = 0
     while at < len(folded):
         for length in range(min(_LONGEST, len(folded) - at), 0, -1):
-            words = _PRINTED.get(folded[at : at + length])
+            words = PRINTED.get(folded[at : at + length])
             if words is not None and (length > 1 or len(folded) > 1):
                 found.update(dict.fromkeys(w for w in words.split() if w not in folded))
                 at += length - 1

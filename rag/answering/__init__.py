@@ -102,11 +102,13 @@ def refuse(
     *,
     hits: Sequence[Hit] = (),
     term: str = "",
+    alike: str = "",
     instead: Said | None = None,
     confidence: float = 0.0,
     engine: str = "builtin",
 ) -> Reply:
-    """The honest refusal. `term`: what stands nowhere (absent_term); `instead`: what the library has (false_premise)."""
+    """The honest refusal. `term`: what stands nowhere (absent_term), `alike`: what sounds as it does and
+    stands; `instead`: what the library has (false_premise)."""
     citations: tuple[Citation, ...] = ()
     shown = ""
     if reason == "false_premise" and instead is not None:
@@ -114,7 +116,8 @@ def refuse(
         shown, citations = told.answer, told.citations
     elif reason == "false_premise":
         reason = "no_evidence"
-    answer = say(f"refusals.{reason}", term=term, instead=shown)
+    key = "absent_alike" if alike else reason
+    answer = say(f"refusals.{key}", term=term, alike=alike, instead=shown)
     return Reply(
         question=question.asked,
         answer=answer,

@@ -24,6 +24,7 @@ from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
 from rag.answering.selector import Selected, Selector
 from rag.question import Question, parts, understand
+from rag.slips import name_alike
 from rag.types import Evidence, Hit, Piece, Reply, Turn
 
 # Questions over newspaper pages: at .12, 15 of 100 that have an answer are refused and 88 of 100 that have none; at .05,
@@ -83,7 +84,8 @@ class Extractive:
             return refuse(question, "false_premise", hits=hits, instead=instead)
         missing = self._missing(question, hits)
         if missing:
-            return refuse(question, "absent_term", hits=hits, term=missing)
+            alike = name_alike(missing, self.library_has) if self.library_has else ""
+            return refuse(question, "absent_term", hits=hits, term=missing, alike=alike)
         candidates = [c for c in gather(hits) if not c.text.rstrip("”\"'』」").endswith(("?", "？"))]
         told = attributes.told(question, candidates)
         if told is not None:
