@@ -256,6 +256,23 @@ def serving(
                 line(say("cli.bench.crowd", **{**row, "errors": f"{row['errors']:.1%}"}))
 
 
+@measuring_speed.command(name="scale", help=say("cli.bench.scale"))
+def growing(
+    folder: Annotated[Path | None, typer.Argument(help=say("cli.bench.copied"), show_default=False)] = None,
+    sizes: Annotated[str, typer.Option("--sizes", help=say("cli.bench.sizes"))] = "1000,10000",
+    questions: Annotated[int, typer.Option("--questions", min=2, help=say("cli.bench.questions"))] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    from rag.scale import scale
+
+    numbers = [int(n) for n in sizes.split(",") if n.strip().isdecimal() and int(n)]
+    if not numbers:
+        raise typer.BadParameter(sizes, param_hint="--sizes")
+    with progress_bar(as_json) as progress:
+        for figure in scale(folder, numbers, questions, progress or (lambda step: None)):
+            tell_figure(figure.to_json(), f"{figure.value:>10} {figure.unit}", as_json)
+
+
 def tell_figure(row: dict[str, Any], value: str, as_json: bool) -> None:
     if as_json:
         print_json(row)

@@ -263,6 +263,11 @@ class MilvusSearch:
             self._catch_up(progress)
         return self.state()
 
+    def forget(self) -> None:
+        """All rows of this library go."""
+        with self._turn:
+            self._clear()
+
     def _clear(self) -> None:
         """The state goes first: without it nothing that is left is trusted."""
         for name in (_STATE, _WORDS, *self._server.collections(_MEANING)):
