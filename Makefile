@@ -5,12 +5,12 @@ PY := .venv/Scripts/python.exe
 else
 PY := .venv/bin/python
 endif
-export TORCH
+export TORCH EXTRAS
 # Everything but what needs a browser, language models, a database or more than seconds.
 FAST := not slow and not browser and not models and not cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-cluster fast lint format bench wheel docs lock
+.PHONY: help setup run test test-cluster fast lint format bench wheel bundle docs lock
 
 help:
 	@echo "make run     启动聊天（第一次会先安装） · start the chat (sets up first)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-cluster  只测要服务器的（PostgreSQL、Milvus） · what needs PostgreSQL or Milvus alone"
 	@echo "make lint    检查代码 · check the code     make format  整理代码 · tidy the code"
 	@echo "make bench   在本机测速 · speed here       make wheel   打包到 dist/ · build the wheel"
+	@echo "make bundle  做一个不用网络就能装的安装包（EXTRAS=none 只要基本的） · a bundle that installs without a network"
 	@echo "make docs    重写由代码生成的文档 · write the documents made from code"
 	@echo "make lock    重新锁定依赖的版本 · choose the versions of dependencies anew"
 
@@ -60,6 +61,9 @@ bench: .venv/.ready
 
 wheel: .venv/.ready
 	@$(PY) -m build --wheel --no-isolation
+
+bundle: .venv/.ready
+	@$(PY) scripts/bundle.py
 
 docs: .venv/.ready
 	@$(PY) scripts/docs.py

@@ -29,18 +29,6 @@ ROOT = Path(__file__).resolve().parent.parent
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="links packages into an environment")]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    built = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT],
-        capture_output=True, text=True, encoding="utf-8",
-    )  # fmt: skip
-    assert built.returncode == 0, built.stdout + built.stderr
-    (made,) = folder.glob("*.whl")
-    return made
-
-
 def needed(requirements: list[str]) -> Iterator[importlib.metadata.Distribution]:
     """The distributions that these requirements bring along, each once, as markers and extras here have it."""
     seen: set[tuple[str, str]] = set()
