@@ -153,3 +153,29 @@ def test_a_backup_of_a_server_is_restored_anywhere(postgres: Any, tmp_path: Path
             assert [article.text for article in again.articles()] == texts
             assert again.library_id != before
             assert again.check() == []
+
+
+def test_a_library_on_a_server_is_put_back_while_it_is_open(postgres: Any, tmp_path: Path) -> None:
+    """As the page does it: who has it open answers from what was restored, and so does another server."""
+    import rag
+    from rag.settings import Server
+
+    place = postgres.empty()
+    assert isinstance(place, Server)
+    (tmp_path / "稻.md").write_text("# 水稻\n\n水稻要浅插，插深了长不快。\n", "utf-8")
+    (tmp_path / "鱼.md").write_text("# 草鱼\n\n草鱼每天喂两次，水温低了少喂。\n", "utf-8")
+    with rag.open(place.url) as library, rag.open(place.url) as other:
+        library.add([tmp_path / "稻.md"])
+        assert library.backup(tmp_path / "b.zip") > 0
+        library.add([tmp_path / "鱼.md"])
+        library.remove(["稻.md"])
+        for one in (library, other):
+            assert [hit.title for hit in one.search("水稻怎样插？").hits] == ["草鱼"]
+        assert library.restore(tmp_path / "b.zip").articles == 1
+        assert [hit.title for hit in library.search("水稻怎样插？").hits] == ["水稻"]
+        assert library.checkup().faults == ()
+        assert not library.ask("草鱼一天喂几次？").citations
+    with rag.open(place.url) as library:
+        assert [hit.title for hit in library.search("水稻怎样插？").hits] == ["水稻"]
+        library.add([tmp_path / "鱼.md"])
+        assert {hit.title for hit in library.search("草鱼怎样喂？").hits} == {"水稻", "草鱼"}
