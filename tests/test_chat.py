@@ -547,6 +547,13 @@ def test_whatever_was_said_can_be_exported(text: str) -> None:
         assert exports.export(form, say, talk, rows)
 
 
+def test_an_export_carries_the_lines_that_stand_under_an_answer() -> None:
+    warned = replace(ANSWER, notices=("以上不是诊断，急病请拨打120。",))
+    rows = [Exchange("职工有多少？", warned).to_json()]
+    for text in (exports.export("md", say, TALK, rows).decode(), words_of(exports.export("docx", say, TALK, rows))):
+        assert text.index("气象站有12名职工") < text.index("以上不是诊断，急病请拨打120。") < text.index(QUOTE)
+
+
 def test_hostile_words_are_words_in_markdown() -> None:
     rows = said_rows(Exchange(EVIL, Reply(EVIL, f"{EVIL}[1]", citations=(replace(CITED, quote=EVIL),))))
     text = exports.export("md", say, replace(TALK, title=EVIL), rows).decode()

@@ -234,6 +234,22 @@ def test_everybody_sees_their_own_conversations_alone(house: House) -> None:
     house.library.conversations.drop(f"account:{mine.account_id}", "k" * 32)
 
 
+def test_who_asked_is_noted_whichever_way_they_asked(house: House) -> None:
+    ways: dict[str, tuple[str, dict[str, Any]]] = {
+        "reader": ("/v1/chat/completions", SPOKEN),
+        "reader's key": ("/v1/chat/completions", {**SPOKEN, "stream": True}),
+        "editor": ("/api/ask", ASKED),
+    }
+    if find_spec("mcp"):
+        ask = {"name": "ask", "arguments": ASKED}
+        ways["editor's key"] = ("/mcp", {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": ask})
+    for who, (path, sent) in ways.items():
+        answer = house.clients[who].post(path, json=sent, headers={"Accept": "application/json, text/event-stream"})
+        assert answer.status_code == 200, answer.text
+        asked = house.library.desk.questions.between()[-1]
+        assert (asked.asker, asked.origin) == ("李读者" if "reader" in who else "王编辑", "api"), path
+
+
 # ---------------------------------------------------------------- in and out
 
 

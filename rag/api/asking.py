@@ -94,7 +94,9 @@ class Asking:
         self.metrics.answered(reply)
         return reply
 
-    async def pieces(self, question: str, only: Filter, history: Sequence[Turn], engine: str) -> AsyncIterator[Piece]:
+    async def pieces(
+        self, question: str, only: Filter, history: Sequence[Turn], engine: str, asker: str = ""
+    ) -> AsyncIterator[Piece]:
         """Once this returns the question is accepted; what goes wrong later is raised between the pieces."""
         stop = threading.Event()
         stream: Iterator[Piece] = await self._turn(
@@ -107,7 +109,7 @@ class Asking:
             piece = next(stream, None)
             if piece is None or piece.reply is None:
                 return piece
-            return replace(piece, reply=self.library.desk.noted(piece.reply, "api"))
+            return replace(piece, reply=self.library.desk.noted(piece.reply, "api", asker))
 
         async def each() -> AsyncIterator[Piece]:
             try:

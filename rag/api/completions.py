@@ -96,7 +96,7 @@ class Completions:
         if wanted.n != 1:
             raise wrong(say("api.one_answer"))
         question, turns = conversation(wanted.messages)
-        engine = self.asking.engine(wanted.model)
+        engine, person = self.asking.engine(wanted.model), caller.of(request.scope).person
         read = len(question) + sum(len(t.question) + len(t.answer) for t in turns)
         head = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
@@ -104,11 +104,11 @@ class Completions:
             "model": self.asking.model(engine),
         }
         if wanted.stream:
-            pieces = await self.asking.pieces(question, Filter(), turns, engine)
+            pieces = await self.asking.pieces(question, Filter(), turns, engine, person)
             usage = wanted.stream_options is not None and wanted.stream_options.include_usage
             stream = self._stream(head, pieces, read if usage else None, request.url.path)
             return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        reply = await self.asking.reply(question, Filter(), turns, engine, request.is_disconnected)
+        reply = await self.asking.reply(question, Filter(), turns, engine, request.is_disconnected, person)
         message = {"role": "assistant", "content": reply.answer, "refusal": None, **beside(reply)}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         return JSONResponse(

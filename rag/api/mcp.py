@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rag import __version__
+from rag.api import caller
 from rag.api.asking import Asking
 from rag.api.metrics import Metrics
 from rag.errors import Error, Usage
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer
 
 MOST_HITS = 50
+# Who signed in for the call at hand: the SDK runs a tool in the context of the request that it came with.
+_person: ContextVar[str] = ContextVar("rag_mcp_person", default="")
 
 
 def installed() -> bool:
@@ -67,7 +71,7 @@ def server(library: Library, asking: Asking) -> MCPServer[Any]:
             return False
 
         try:
-            reply = await asking.reply(question, only, [], asking.engine(None), gone)
+            reply = await asking.reply(question, only, [], asking.engine(None), gone, _person.get())
             return {**reply.to_json(), "engine": asking.model(reply.engine)}
         except Exception as error:
             raise told(error) from None
@@ -109,6 +113,7 @@ class Address:
         async with self._opening:
             if self._app is None:
                 self._app = await self._opened()
+        _person.set(caller.of(scope).person)
         await self._app(scope, receive, send)
 
     async def _opened(self) -> Any:

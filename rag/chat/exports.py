@@ -43,6 +43,7 @@ def _told(say: Say, exchange: Exchange) -> tuple[str, list[str], list[str]]:
         lines.append(say("chat.stopped") if lines else say("chat.nothing_written"))
     if reply.note:
         lines.append(reply.note)
+    lines += reply.notices
     sources = []
     for c in reply.citations:
         reference = exchange.references.get(c.n) or ". ".join(p for p in (c.author, c.title, c.source, c.date) if p)
