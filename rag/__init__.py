@@ -16,7 +16,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from rag.errors import Error
-    from rag.library import Library, open, read
+    from rag.given import read
+    from rag.library import Library, open
     from rag.types import Article, Citation, Filter, Hit, Piece, Receipt, Reply, Turn
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
     "read",
 ]
 
-_HOMES = {"Error": "rag.errors", "Library": "rag.library", "open": "rag.library", "read": "rag.library"}
+_HOMES = {"Error": "rag.errors", "Library": "rag.library", "open": "rag.library", "read": "rag.given"}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag import settings as places
-from rag.errors import EmptyLibrary, ModelUnusable, UnknownName
+from rag.errors import EmptyLibrary, ModelUnusable, UnknownName, Usage
 from rag.models import Message, catalogue, open_model, pulling
+from rag.settings import BUILTIN
 from rag.types import Progress
-from rag.wiring import BUILTIN, open_embedder
+from rag.wiring import open_embedder
 from rag.words import say
 
 if TYPE_CHECKING:
@@ -40,12 +42,30 @@ class Row:
     licence: str | None = None
     speed: catalogue.Speed | None = None
     trial: Trial | None = None
+    listed: bool = False  # in the catalogue
+    pulled: bool = False  # lies in the folder of pulled models
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def rows(library: str | os.PathLike[str] | None = None) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Megabytes: memory that is free now, None where the system does not tell; disk that is free for models."""
+
+    cores: int
+    memory: int | None
+    disk: int
+
+
+def machine() -> Machine:
+    folder = places.models()
+    while not folder.exists():
+        folder = folder.parent
+    return Machine(places.threads(), catalogue.memory(), shutil.disk_usage(folder).free // 1_000_000)
+
+
+def rows(library: str | os.PathLike[str] | Library | None = None) -> list[Row]:
     """The built-in ones, those in use, those here, then the rest of the catalogue."""
     engine, embedding = _in_use(library)
     free, trials = catalogue.memory(), _trials()
@@ -65,6 +85,8 @@ def rows(library: str | os.PathLike[str] | None = None) -> list[Row]:
             known.licence if known else None,
             known.speed if known else None,
             trials.get(model) if kind == "writer" else None,
+            known is not None,
+            model in sizes,
         )
 
     writers, embeddings = [BUILTIN, engine], [BUILTIN, embedding]
@@ -117,34 +139,70 @@ def use(
 
     path = Path(model).expanduser()
     named = str(path.resolve()) if model != BUILTIN and path.exists() else model
-    chosen = places.load(library)
-    if (kind or kind_of(model)) == "embedding":
+    chosen, kind = places.load(library), kind or kind_of(model)
+    if kind == "embedding":
         chosen = replace(chosen, embedding=named)
-        open_embedder(chosen)
-        with Library(Store.open(chosen.library), chosen) as shelf:
-            if shelf._store.counts().passages:
-                shelf.change_embedding(progress=progress)
-            else:
-                with shelf._store.writing(wait=60):
-                    shelf._meaning.keep()
-        return named
-    if named != BUILTIN:
-        writer = open_model(named, chosen.threads, key=chosen.server_key, away=chosen.server_away)
-        for _ in writer.write([Message("user", "?")], 1, lambda: False):
-            pass
+    _try(named, kind, chosen)
     with Library(Store.open(chosen.library), chosen) as shelf:
-        _keep(shelf, named)
+        _take(shelf, named, kind, progress, lambda: False)
     return named
 
 
+def use_in(
+    library: Library,
+    model: str,
+    kind: Literal["writer", "embedding"],
+    *,
+    progress: Watch | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """As `use`, for a library that is open: it answers by this model from the next question on, and searches by it once
+    all is embedded by it. Stopped or killed, the next call goes on. Errors: also Usage, where the settings name another."""
+    asked = library.settings.engine if kind == "writer" else library.settings.embedding
+    if asked and asked != model:
+        name = "RAG_ENGINE" if kind == "writer" else "RAG_EMBEDDING"
+        raise Usage(what=say("models.settled", name=name, value=asked[:200]), remedy=say("models.settled_remedy"))
+    _try(model, kind, replace(library.settings, embedding=model) if kind == "embedding" else library.settings)
+    before = library._meaning.ask_for(model) if kind == "embedding" else None
+    try:
+        _take(library, model, kind, progress, stop)
+    finally:  # the recipe names it now, or it is not asked for any more
+        if kind == "embedding":
+            library._meaning.ask_for(before)
+
+
+def _try(model: str, kind: str, chosen: places.Settings) -> None:
+    """Errors: ModelUnusable, ModelsNotInstalled."""
+    if kind == "embedding":
+        open_embedder(chosen)
+    elif model != BUILTIN:
+        writer = open_model(model, chosen.threads, key=chosen.server_key, away=chosen.server_away)
+        for _ in writer.write([Message("user", "?")], 1, lambda: False):
+            pass
+
+
+def _take(shelf: Library, model: str, kind: str, progress: Watch | None, stop: Callable[[], bool]) -> None:
+    if kind == "writer":
+        _keep(shelf, model)
+    elif shelf._store.counts().passages:
+        shelf.change_embedding(progress=progress, stop=stop)
+    else:
+        with shelf._store.writing(wait=60):
+            shelf._meaning.keep()
+
+
 def _keep(shelf: Library, engine: str) -> None:
+    """The engine before it goes out of memory with the last answer that it writes."""
     with shelf._store.writing(wait=60):
         shelf._store.set_recipe(engine=engine)
+    with shelf._opening:
+        shelf._engines.clear()
 
 
-def remove(model: str, library: str | os.PathLike[str] | None = None) -> tuple[int, bool]:
+def remove(model: str, library: str | os.PathLike[str] | Library | None = None) -> tuple[int, bool]:
     """Takes a pulled model off this machine: megabytes that became free, and whether it was the one that answers here,
     which the built-in answerer does then. Errors: UnknownName; ModelUnusable (this library is embedded with it)."""
+    from rag.library import Library
     from rag.library import open as open_library
 
     engine, embedding = _in_use(library)
@@ -154,8 +212,11 @@ def remove(model: str, library: str | os.PathLike[str] | None = None) -> tuple[i
     if not free:
         raise UnknownName(name=model)
     if model == engine:
-        with open_library(library) as shelf:
-            _keep(shelf, BUILTIN)
+        if isinstance(library, Library):
+            _keep(library, BUILTIN)
+        else:
+            with open_library(library) as shelf:
+                _keep(shelf, BUILTIN)
     return free // 1_000_000, model == engine
 
 
@@ -176,10 +237,13 @@ def _trials() -> dict[str, Trial]:
     return {k: v for k, v in kept.items() if isinstance(v, dict)} if isinstance(kept, dict) else {}
 
 
-def _in_use(library: str | os.PathLike[str] | None) -> tuple[str, str]:
+def _in_use(library: str | os.PathLike[str] | Library | None) -> tuple[str, str]:
     """Who answers and what embeds in a library; the built-in ones where there is none yet."""
+    from rag.library import Library
     from rag.library import open as open_library
 
+    if isinstance(library, Library):
+        return library.engine, library._meaning._names()[1]
     try:
         with open_library(library, create=False) as shelf:
             return shelf.engine, shelf._meaning._names()[0]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from rag import settings as places
 from rag.checking import checkup
+from rag.dials import Dials
 from rag.errors import (
     EmptyLibrary,
     FileRefused,
@@ -24,7 +25,7 @@ from rag.errors import (
     UnknownName,
 )
 from rag.meaning import Meaning, found
-from rag.settings import Settings
+from rag.settings import BUILTIN, Settings
 from rag.types import (
     Article,
     Checkup,
@@ -41,7 +42,7 @@ from rag.types import (
     Reply,
     Turn,
 )
-from rag.wiring import BUILTIN, keep, last_reply, open_embedder, open_engine, open_reader, timed
+from rag.wiring import keep, last_reply, open_engine, open_reader, timed
 from rag.words import say
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Library:
         self.accounts = Accounts(store)  # who signs in, where the server asks for it
         self.corrections = Corrections(store, lambda: self._meaning.serving().index.catch_up())
         self.desk = HelpDesk(store, self._enter)  # what readers lack, what editors answer
+        self.dials = Dials(store)  # what editors set
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()
@@ -115,7 +117,7 @@ class Library:
         with self._opening:
             if (name, embedder.name) not in self._engines:
                 self._engines[name, embedder.name] = open_engine(
-                    name, self.settings, embedder, self._reader(), self._has
+                    name, self.settings, embedder, self._reader(), self._has, self.dials.line
                 )
             return self._engines[name, embedder.name]
 
@@ -474,27 +476,3 @@ def move(source: str | PathLike[str], target: str | PathLike[str], progress: Wat
             progress(Progress("sending", done, total, table))
 
     return copy(places.place(source), places.place(target), tell)
-
-
-def reader(engine: str | None = None) -> Callable[..., Reply]:
-    """`read` with its models opened once, for many questions."""
-    from rag.question import understand
-    from rag.retrieval import rank
-
-    chosen = places.load(engine=engine)
-    embedder = open_embedder(chosen)
-    answerer = open_engine(chosen.engine or BUILTIN, chosen, embedder, open_reader(chosen), None)
-
-    def answer(question: str, passages: Sequence[str], history: Sequence[Turn] = ()) -> Reply:
-        started = time.monotonic()
-        asked = understand(question, history)
-        given = [Hit(i, "", "", "", 0, len(p), p, 0.0) for i, p in enumerate(passages) if p.strip()]
-        hits = rank(asked, given, embedder) if given else []
-        return last_reply(timed(answerer.answer(asked, hits, lambda: False, history), started, time.monotonic()))
-
-    return answer
-
-
-def read(question: str, passages: Sequence[str], *, history: Sequence[Turn] = (), engine: str | None = None) -> Reply:
-    """An answer over the passages given, without a library; citations say which passage (from 0)."""
-    return reader(engine)(question, passages, history)

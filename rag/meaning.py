@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import ModelUnusable, OtherEmbedding
-from rag.settings import Settings
+from rag.settings import BUILTIN, Settings
 from rag.types import Progress
-from rag.wiring import BUILTIN, open_embedder
+from rag.wiring import open_embedder
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
@@ -113,6 +113,12 @@ class Meaning:
             if self._serving is not None and self._serving.embedder.name == made_with:
                 return self._serving.index
         return self.index_of(made_with)
+
+    def ask_for(self, model: str | None) -> str | None:
+        """As if the settings had named it: `change` puts it in the place of the one that serves. What they named before."""
+        with self._turn:
+            before, self._settings = self._settings.embedding, replace(self._settings, embedding=model)
+        return before
 
     def keep(self) -> Serving:
         """Writes into the recipe which model serves. With the writer's lock held, so that it stays so meanwhile."""

@@ -18,6 +18,7 @@ from rag.errors import BadSetting
 from rag.words import LANGUAGES, TRADITIONAL
 
 MAX_QUESTION = 2000  # characters; a page pasted by mistake is longer, no question is
+BUILTIN = "builtin"  # the engine and the embedding model that come with the program
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
 SERVER = "openai:"  # begins the name of an engine that is a server: openai:MODEL@http://127.0.0.1:11434/v1
 SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")

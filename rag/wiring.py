@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import Error, FileRefused
-from rag.settings import Settings
+from rag.settings import BUILTIN, Settings
 from rag.types import Article, Document, Piece, Receipt, Reply, Status
 from rag.words import say
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rag.changes import Put
     from rag.embedding import Embedder
     from rag.store import Store
-
-BUILTIN = "builtin"
 
 
 def open_embedder(settings: Settings, named: str | None = None) -> Embedder:
@@ -44,12 +42,17 @@ def open_reader(settings: Settings) -> Reader:
 
 
 def open_engine(
-    name: str, settings: Settings, embedder: Embedder, reader: Reader, has: Callable[[str], bool] | None
+    name: str,
+    settings: Settings,
+    embedder: Embedder,
+    reader: Reader,
+    has: Callable[[str], bool] | None,
+    line: Callable[[], float] | None = None,
 ) -> Engine:
-    """ "builtin", or a language model: a folder, a hub id, a server."""
+    """ "builtin", or a language model: a folder, a hub id, a server. `line`: how sure an answer must be, asked each time."""
     from rag.answering.extractive import Extractive as Builtin
 
-    extractive: Extractive = Builtin(reader, has)
+    extractive: Extractive = Builtin(reader, has, line)
     if name == BUILTIN:
         return extractive
     from rag.answering.generative import Generative

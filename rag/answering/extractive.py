@@ -30,6 +30,7 @@ from rag.types import Evidence, Hit, Piece, Reply, Turn
 # Questions over newspaper pages: at .12, 15 of 100 that have an answer are refused and 88 of 100 that have none; at .05,
 # 11 and 71 (embeddings/selector/README.md). A wrong figure is worse than none.
 SURE_ENOUGH = 0.12
+MEASURED = {"open": (0.05, 11, 71), "shipped": (SURE_ENOUGH, 15, 88), "strict": (0.18, 17, 94)}  # line, then these two
 FACT, EXPLANATION = 120, 560  # characters of an answer at most
 LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around the answer
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
@@ -56,13 +57,18 @@ class Extractive:
     """The built-in answerer: no language model.
 
     `library_has(term)`: whether a name, code, number or quoted string stands anywhere in the library; None where
-    nothing but the hits is known.
+    nothing but the hits is known. `line()`: the chance below which is refused, SURE_ENOUGH unless it is given.
     """
 
     name = "builtin"
 
-    def __init__(self, reader: Reader, library_has: Callable[[str], bool] | None = None) -> None:
-        self.reader, self.library_has = reader, library_has
+    def __init__(
+        self,
+        reader: Reader,
+        library_has: Callable[[str], bool] | None = None,
+        line: Callable[[], float] | None = None,
+    ) -> None:
+        self.reader, self.library_has, self.line = reader, library_has, line or (lambda: SURE_ENOUGH)
 
     @cached_property
     def _select(self) -> Selector:
@@ -108,7 +114,7 @@ class Extractive:
             chances = np.where(suited, chances, FORMLESS * chances)
         chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
         chances = np.where(off_topic(question, candidates), OFF_TOPIC * chances, chances)
-        return Weighed(question, candidates, chances, selected)
+        return Weighed(question, candidates, chances, selected, self.line())
 
     def _as_told(
         self, question: Question, candidates: Sequence[Candidate], told: attributes.Told, hits: Sequence[Hit]
@@ -253,6 +259,7 @@ class Weighed:
     candidates: Sequence[Candidate]
     chances: NDArray[np.float64]
     selected: Selected
+    line: float
 
     @property
     def confidence(self) -> float:
@@ -260,7 +267,7 @@ class Weighed:
 
     @property
     def sure(self) -> bool:
-        return self.confidence >= SURE_ENOUGH
+        return self.confidence >= self.line
 
     @property
     def best(self) -> int:

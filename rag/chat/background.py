@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from rag.chat.errands import Errands
 from rag.errors import Error, LibraryLocked, ServerUnreachable
 from rag.library import Library
 
@@ -20,6 +21,7 @@ class Background:
     def __init__(self, library: Library) -> None:
         self.library = library
         self.trouble: Error | None = None  # why search by meaning can't be made just now
+        self.errands = Errands()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None

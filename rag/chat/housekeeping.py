@@ -1,4 +1,4 @@
-"""What editors settle: people, keys of programs, who answers, what a question would find. Markup goes out."""
+"""What editors settle: people, keys of programs, what a question would find. Markup goes out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ class Housekeeping:
 
     def __init__(self, library: Library, say: Say) -> None:
         self.library, self.accounts, self.say = library, library.accounts, say
-
-    def answering(self) -> Html:
-        return markup.answering(self.say, self.library.settings.engine, self.library.state())
 
     def found(self, question: str) -> Html:
         """What a question would find, best first, and why."""

@@ -12,6 +12,7 @@ from rag.chat.blocks import AT_ONCE, gr, html
 from rag.chat.desk import Desk
 from rag.chat.helping import Helping
 from rag.chat.housekeeping import Housekeeping
+from rag.chat.machine import Machine
 from rag.chat.markup import pages
 from rag.chat.notebook import Notebook
 from rag.chat.reader import Reader, Runs
@@ -94,7 +95,7 @@ def build(
             desk = Desk(library, words, uploads or Path(gr.utils.get_upload_folder()), background)
             library_tab.wire(desk, shelf, bridge, looking)
             help_tab.wire(Helping(library, words, background), help_desk, answering)
-            settings_tab.wire(Housekeeping(library, words), settled, settling)
+            settings_tab.wire(Housekeeping(library, words), Machine(library, words, background), settled, settling)
     page.queue(default_concurrency_limit=AT_ONCE, max_size=200)
     return page
 

@@ -6,8 +6,10 @@ No `from __future__ import annotations`: Gradio finds `EventData` and `Request` 
 from typing import Any
 
 from rag.api import caller
+from rag.chat import machine_cards
 from rag.chat.blocks import AT_HAND, detail, gr, html
 from rag.chat.housekeeping import Housekeeping
+from rag.chat.machine import Machine
 from rag.chat.markup import Say, el, raw
 from rag.chat.markup import settings as markup
 
@@ -23,8 +25,7 @@ element.addEventListener("click", (event) => {
   }
   trigger(pressed.dataset.do, {...pressed.dataset});
 });
-/* 'role' 'leave' 'revoke' */
-"""
+"""  # the names of its events stand behind it in a comment: Gradio reads them there
 SELECTED = 'element.addEventListener("focusin", (event) => { if (event.target.select) event.target.select(); });'
 KEEPING = """
 const file = element.querySelector("#backup-file"), sure = element.querySelector("[data-do=restore]");
@@ -61,12 +62,10 @@ def parts(words: Say) -> dict[str, Any]:
         title = raw(el("h2", words("settings.title")), el("p", words("settings.told")))
         html(el("div", title, css="ttl"), elem_id="settings-head")
         with gr.Column(elem_classes="half"):
-            with gr.Column(elem_classes=["card", "sec"]):
-                html(markup.section(words("settings.answering")))
-                stands["answering"] = html()
+            stands |= machine_cards.models(words, PRESSED)
             with gr.Column(elem_classes=["card", "sec"]):
                 html(markup.section(words("settings.people"), words("settings.people_told")))
-                stands["people"] = html(elem_id="people", js_on_load=PRESSED)
+                stands["people"] = html(elem_id="people", js_on_load=PRESSED + "/* 'role' 'leave' */")
                 stands["people_told"] = html()
                 with gr.Row(elem_classes="fields"):
                     field("name", "name", max_length=80)
@@ -78,7 +77,7 @@ def parts(words: Say) -> dict[str, Any]:
                     stands["change"] = gr.Button(words("settings.new_password"), elem_classes="btn")
             with gr.Column(elem_classes=["card", "sec"]):
                 html(markup.section(words("settings.keys"), words("settings.keys_told")))
-                stands["keys"] = html(elem_id="keys", js_on_load=PRESSED)
+                stands["keys"] = html(elem_id="keys", js_on_load=PRESSED + "/* 'revoke' */")
                 stands["key_told"] = html(elem_id="key-told", js_on_load=SELECTED)
                 with gr.Row(elem_classes="fields"):
                     field("label", "label", max_length=80)
@@ -89,13 +88,16 @@ def parts(words: Say) -> dict[str, Any]:
             with gr.Column(elem_classes=["card", "sec"]):
                 html(markup.section(words("settings.try"), words("settings.try_told")))
                 field("question", "question", elem_id="try", placeholder=words("settings.try_hint"))
+                stands["verdict"] = html(elem_id="verdict")
                 stands["found"] = html(elem_id="tried")
+            stands |= machine_cards.line(words, PRESSED)
             with gr.Column(elem_classes=["card", "sec"]):
                 html(markup.keeping(words), elem_id="keeping", js_on_load=KEEPING)
     return stands
 
 
-def wire(house: Housekeeping, stands: dict[str, Any], tab: Any) -> None:
+def wire(house: Housekeeping, machine: Machine, stands: dict[str, Any], tab: Any) -> None:
+    machine_cards.wire(machine, stands, tab)
     people, told, keys, key_told = stands["people"], stands["people_told"], stands["keys"], stands["key_told"]
     name, password, owner = stands["name"], stands["password"], stands["owner"]
 
@@ -109,7 +111,7 @@ def wire(house: Housekeeping, stands: dict[str, Any], tab: Any) -> None:
         return {people: house.people(who(request)), keys: house.keys(), owner: gr.update(choices=names, value=chosen)}
 
     def arrive(request: gr.Request) -> dict[Any, Any]:
-        return {stands["answering"]: house.answering(), told: "", key_told: "", password: "", **shown(request)}
+        return {told: "", key_told: "", password: "", **shown(request)}
 
     def add(name_: str, password_: str, role: str, request: gr.Request) -> dict[Any, Any]:
         outcome, there = house.add(name_ or "", password_ or "", role)
@@ -133,11 +135,15 @@ def wire(house: Housekeeping, stands: dict[str, Any], tab: Any) -> None:
         return {key_told: house.revoke(detail(event).get("key")), keys: house.keys()}
 
     lists = [people, keys, owner]
-    tab.select(arrive, None, [stands["answering"], told, key_told, password, *lists], **AT_HAND)
+    tab.select(arrive, None, [told, key_told, password, *lists], **AT_HAND)
     stands["add"].click(add, [name, password, stands["role"]], [told, name, password, *lists], **AT_HAND)
     stands["change"].click(change, [name, password], [told, name, password], **AT_HAND)
     people.role(set_role, None, [told, *lists], **AT_HAND)
     people.leave(leave, None, [told, *lists], **AT_HAND)
     stands["add_key"].click(add_key, [stands["label"], owner], [key_told, keys, stands["label"]], **AT_HAND)
     keys.revoke(revoke, None, [key_told, keys], **AT_HAND)
-    stands["question"].submit(house.found, stands["question"], stands["found"], **AT_HAND)
+
+    def tried(question: str) -> tuple[str, str]:
+        return house.found(question), machine.verdict(question)
+
+    stands["question"].submit(tried, stands["question"], [stands["found"], stands["verdict"]], **AT_HAND)

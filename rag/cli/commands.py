@@ -248,9 +248,9 @@ def read(
     as_json: JsonOption = True,
     library: LibraryOption = None,
 ) -> None:
-    from rag import library as door
+    from rag import given
 
-    reader = door.reader(engine=engine)
+    reader = given.reader(engine=engine)
 
     def answer(row: dict[str, Any]) -> dict[str, Any]:
         passages = row.get("passages")

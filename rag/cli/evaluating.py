@@ -121,7 +121,7 @@ def rgb(
     as_json: JsonOption = False,
 ) -> None:
     from rag.evaluation import given
-    from rag.library import reader
+    from rag.given import reader
 
     try:
         levels = [float(level) for level in noise.split(",")]
@@ -141,7 +141,7 @@ def reading(
     as_json: JsonOption = False,
 ) -> None:
     from rag.evaluation import given
-    from rag.library import reader
+    from rag.given import reader
 
     with progress_bar(as_json) as progress:
         questions = given.read_rows(file)[:first]

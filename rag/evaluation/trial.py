@@ -11,7 +11,7 @@ from functools import cache
 
 from rag import settings
 from rag.evaluation.answers import Gold, answered, read_questions, share
-from rag.library import reader
+from rag.given import reader
 from rag.types import Reply
 
 SECONDS = 60.0  # that the model may take in all

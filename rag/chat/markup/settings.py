@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.chat.markup import Html, Say, button, day, dotted, el, engine_name, icon, raw
+from rag.chat.markup import Html, Say, button, day, dotted, el, icon, raw
 from rag.chat.markup.answers import bars, matched
-from rag.types import Account, Found, Key, LibraryState
+from rag.types import Account, Found, Key
 
 
 def section(title: str, told: str = "") -> Html:
     return el("h2", title, " ", el("small", told) if told else None)
-
-
-def answering(say: Say, engine: str | None, state: LibraryState) -> Html:
-    """Who answers, and by which model articles are found by their meaning."""
-    rows = (
-        (say("settings.engine"), engine_name(say, engine)),
-        (say("settings.embedding"), state.embedding.split("/")[-1][:60] or say("settings.none_yet")),
-        (say("settings.holds"), say("settings.amount", articles=f"{state.articles:,}", passages=f"{state.passages:,}")),
-    )
-    return el("dl", *(raw(el("dt", name), el("dd", what)) for name, what in rows), css="facts")
 
 
 def found(say: Say, found: Found) -> Html:
