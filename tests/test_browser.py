@@ -289,6 +289,26 @@ def test_a_file_that_was_dropped_can_be_asked_about(visit: Callable[..., Any]) -
     page.wait_for_function("!document.querySelector('#list').innerText.includes('石桥村修路')")
 
 
+def test_a_folder_goes_in_with_its_folders_and_can_be_too_large(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    page.click("#tabs [role=tablist] [data-tab-id=library]")
+    page.wait_for_selector("#list .q")
+    for n, day in enumerate(("0305", "0306")):
+        (tmp_path / "日报" / day).mkdir(parents=True)
+        (tmp_path / "日报" / day / "一版.txt").write_text(
+            f"# 杏花村{n}号桥\n\n杏花村{n}号桥长{n + 3}00米，今天通车。\n", "utf-8"
+        )
+    (tmp_path / "日报" / ".DS_Store").write_bytes(b"x")
+    page.evaluate("document.querySelector('.drop').dataset.folder = 1")
+    page.set_input_files("#folder", tmp_path / "日报")
+    page.wait_for_function("document.querySelector('#drop .sending').innerText.includes('2 个文件')")
+    page.evaluate("document.querySelector('.drop').dataset.folder = 300")
+    page.set_input_files("#folder", tmp_path / "日报")
+    page.wait_for_selector("#outcome .rcp")
+    rows = page.locator("#outcome tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == ["0305/一版.txt", "0306/一版.txt"]
+
+
 # ---------------------------------------------------------------- stop, retry, clear, keep
 
 

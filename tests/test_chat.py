@@ -758,6 +758,56 @@ def test_a_page_can_name_no_file_that_was_not_sent(tmp_path: Path, path: object)
     assert (tmp_path / "secret.txt").exists()
 
 
+def sent_to(uploads: Path, names: list[str]) -> list[dict[str, str]]:
+    rows = []
+    for i, name in enumerate(names):
+        file = uploads / str(i) / "x"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"正文{i}", "utf-8")
+        rows.append({"path": str(file), "name": name})
+    return rows
+
+
+class Walked(Added):
+    """Notes each file below what it was given, by its path from there on."""
+
+    def add(self, paths: list[Path], **more: Any) -> list[Receipt]:
+        for path in paths:
+            files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            root = path if path.is_dir() else path.parent
+            self.given += [(file.relative_to(root).as_posix(), file.read_text("utf-8")) for file in files]
+        return []
+
+
+def test_a_folder_keeps_what_lies_where_in_it(tmp_path: Path) -> None:
+    rows = sent_to(tmp_path / "uploads", ["日报/0305/一版.txt", "日报/0306/一版.txt", "周报/头条.txt", "单个.txt"])
+    library = Walked()
+    list(Desk(library, say, tmp_path / "uploads").add(rows))  # type: ignore[arg-type]
+    assert sorted(library.given) == [
+        ("0305/一版.txt", "正文0"), ("0306/一版.txt", "正文1"), ("单个.txt", "正文3"), ("头条.txt", "正文2"),
+    ]  # fmt: skip
+    assert not [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()]
+
+
+def test_no_name_in_a_folder_leads_out_of_it(tmp_path: Path) -> None:
+    names = [
+        "a/../../../b.txt",
+        "/etc/x/y.txt",
+        "..\\..\\c\\d.txt",
+        "a/b.txt/e.txt",
+        "a/" + "长" * 300 + ".txt",
+        "\x00/\ud800.txt",
+    ]
+    library = Walked()
+    *_, last = Desk(library, say, tmp_path / "uploads").add(sent_to(tmp_path / "uploads", names))  # type: ignore[arg-type]
+    given = dict(library.given)
+    assert {"b.txt", "x/y.txt", "d.txt"} <= given.keys()
+    assert all(name.endswith(".txt") and len(name.encode()) < 255 for name in given)
+    assert len(given) == 5
+    assert "没有传完" in "".join(Read(last).text), "a file is no folder too"
+    assert {path.name for path in tmp_path.iterdir()} == {"uploads"}
+
+
 # ---------------------------------------------------------------- the server
 
 

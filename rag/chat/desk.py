@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TypeAlias
+from unicodedata import category
 
 from rag import errors
 from rag.chat.background import Background
@@ -23,6 +24,7 @@ from rag.types import Article, Filter, Progress, Receipt
 
 ROWS = 20
 MOST_ROWS = 400
+DEEP = 12  # folders in one another that keep their names
 GAP = 0.15  # seconds between two pictures of the progress
 
 
@@ -87,26 +89,39 @@ class Desk:
         news.put(outcome)
 
     def _received(self, given: object, folder: Path) -> tuple[list[Path], list[Receipt]]:
-        """The files that really were sent, moved under their own names; a refusal for each that was not."""
+        """The files that really were sent, moved under their own names, and the folders that they came in; a refusal for
+        each that was not sent."""
         paths: list[Path] = []
         faults: list[Receipt] = []
+        kept: dict[str, Path] = {}  # folders, by the name of each
         rows = [r for r in given if isinstance(r, Mapping)] if isinstance(given, list) else []
         for i, row in enumerate(rows):
-            name = Path(str(row.get("name") or "").replace("\\", "/")).name[:120] or f"{i + 1}"
+            parts = _plain(str(row.get("name") or "")) or [f"{i + 1}"]
+            name, most = "/".join(parts), markup.FILES_AT_ONCE if len(parts) == 1 else markup.FILES_IN_FOLDER
             fault = row.get("fault")
             path = Path(str(row.get("path") or ""))
-            if i >= markup.FILES_AT_ONCE:
+            if i >= most:
                 fault = "too_many"
             elif fault not in ("too_large", "not_sent", "too_many") and not self._was_sent(path):
                 fault = "not_sent"
             if fault:
-                why = self.say(f"chat.trouble.{fault}", mb=markup.MEGABYTES, n=markup.FILES_AT_ONCE)
-                faults.append(Receipt(name, "refused", why))
+                faults.append(Receipt(name, "refused", self.say(f"chat.trouble.{fault}", mb=markup.MEGABYTES, n=most)))
                 continue
-            place = folder / str(i)
-            place.mkdir()
-            paths.append(Path(shutil.move(path, place / name)))
-        return paths, faults
+            if len(parts) > 1 and parts[0] not in kept:
+                kept[parts[0]] = folder / f"in-{i}" / parts[0]
+                paths.append(kept[parts[0]])
+            place = kept[parts[0]].joinpath(*parts[1:]) if len(parts) > 1 else folder / str(i) / name
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.exists():
+                    raise FileExistsError(place)
+                shutil.move(path, place)
+            except OSError:  # made-up names: a file that is a folder too, one name twice
+                faults.append(Receipt(name, "refused", self.say("chat.trouble.not_sent")))
+                continue
+            if len(parts) == 1:
+                paths.append(place)
+        return [path for path in paths if path.exists()], faults
 
     def _was_sent(self, path: Path) -> bool:
         """A page may name any path: only files in the folder of uploads are touched."""
@@ -186,3 +201,18 @@ class Desk:
             return markup.removed(self.say, self.library.remove([str(article_id)[:200]]))
         except errors.Error as error:
             return trouble_card(self.say, Trouble.of(error), last=False)
+
+
+def _plain(name: str) -> list[str]:
+    """The parts of a path that a page names: none leads upwards, none is longer than file systems allow."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    seen = ["".join(c for c in part if category(c) not in ("Cc", "Cs")) for part in parts[:1] + parts[1:][-DEEP:]]
+    return [_short(part) or "_" for part in seen]
+
+
+def _short(name: str) -> str:
+    """At most 240 bytes, with its ending."""
+    stem, dot, ending = name.rpartition(".")
+    if len(name.encode("utf-8", "replace")) <= 240 or len(ending) > 10:
+        return name.encode("utf-8", "replace")[:240].decode("utf-8", "ignore")
+    return stem.encode("utf-8", "replace")[:220].decode("utf-8", "ignore") + dot + ending

@@ -580,23 +580,50 @@
   // `upload` is Gradio's; what is too much or too large is said without being sent.
   function dropZone(element, upload) {
     const input = $("input", element), told = $(".sending", element), limits = $(".drop", element).dataset;
-    async function take(list) {
-      const sent = [];
-      for (const [i, file] of Array.from(list).entries()) {
-        const fault = i >= Number(limits.most) ? "too_many" : file.size > Number(limits.bytes) ? "too_large" : "";
-        if (fault) { sent.push({name: file.name, fault}); continue; }
-        told.textContent = word("sending", {name: file.name});
-        try { sent.push({name: file.name, path: (await upload(file)).path}); }
-        catch (failed) { sent.push({name: file.name, fault: "not_sent"}); }
+    const folder = $("input[webkitdirectory]", element);
+    const seen = (name) => !/^(\.|~\$)/.test(name) && !["Thumbs.db", "desktop.ini", "__MACOSX"].includes(name);
+    async function take(list) {       // [{file, name}]: of a folder's files the name is the path from the folder on
+      const sent = [], inside = list.some((one) => one.name.includes("/"));
+      const most = Number(inside ? limits.folder : limits.most);
+      if (inside && list.length > most) {
+        told.textContent = word("large_folder", {n: list.length, most});
+        input.value = folder.value = "";
+        return;
+      }
+      for (const [i, {file, name}] of list.entries()) {
+        const fault = i >= most ? "too_many" : file.size > Number(limits.bytes) ? "too_large" : "";
+        if (fault) { sent.push({name, fault}); continue; }
+        told.textContent = word("sending", {name: inside ? `${i + 1} / ${list.length} ${name}` : name});
+        try { sent.push({name, path: (await upload(file)).path}); }
+        catch (failed) { sent.push({name, fault: "not_sent"}); }
       }
       told.textContent = "";
-      input.value = "";
+      input.value = folder.value = "";
       if (sent.length) send("given", {files: sent});
     }
-    input.addEventListener("change", () => take(input.files));
+    async function below(entry) {     // a folder that was dropped is read some files at a time, until none comes
+      const name = entry.fullPath.replace(/^\//, "");
+      if (entry.isFile) return [{file: await new Promise((is, not) => entry.file(is, not)), name}];
+      const all = [], reader = entry.createReader();
+      for (;;) {
+        const some = await new Promise((is, not) => reader.readEntries(is, not));
+        if (!some.length) return all;
+        for (const one of some) if (seen(one.name)) all.push(...await below(one));
+      }
+    }
+    const chosen = (list) => Array.from(list, (file) => ({file, name: file.webkitRelativePath || file.name}))
+      .filter((one) => !one.name.includes("/") || one.name.split("/").every(seen));
+    async function dropped(data) {
+      const entries = Array.from(data.items || [], (item) => item.webkitGetAsEntry && item.webkitGetAsEntry()).filter(Boolean);
+      if (!entries.some((entry) => entry.isDirectory)) return take(chosen(data.files));
+      try { await take((await Promise.all(entries.map(below))).flat()); }
+      catch (failed) { told.textContent = word("no_folder"); }
+    }
+    input.addEventListener("change", () => take(chosen(input.files)));
+    folder.addEventListener("change", () => take(chosen(folder.files)));
     element.addEventListener("dragover", (e) => { e.preventDefault(); element.classList.add("over"); });
     element.addEventListener("dragleave", () => element.classList.remove("over"));
-    element.addEventListener("drop", (e) => { e.preventDefault(); element.classList.remove("over"); take(e.dataTransfer.files); });
+    element.addEventListener("drop", (e) => { e.preventDefault(); element.classList.remove("over"); dropped(e.dataTransfer); });
   }
 
   // ---------------------------------------------------------------- beginning

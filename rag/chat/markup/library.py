@@ -9,7 +9,7 @@ from rag.chat.markup.sources import clipping
 from rag.errors import Error
 from rag.types import Article, LibraryState, Progress, Receipt, Removal
 
-FILES_AT_ONCE, MEGABYTES = 50, 100
+FILES_AT_ONCE, FILES_IN_FOLDER, MEGABYTES = 50, 300, 100
 
 
 def head(say: Say, state: LibraryState, trouble: Error | None = None) -> Html:
@@ -30,9 +30,9 @@ def head(say: Say, state: LibraryState, trouble: Error | None = None) -> Html:
 
 
 def drop_zone(say: Say) -> Html:
-    told = say("chat.lib.drop_told", n=FILES_AT_ONCE, mb=MEGABYTES)
+    told = say("chat.lib.drop_told", n=FILES_AT_ONCE, folder=FILES_IN_FOLDER, mb=MEGABYTES)
     words = el("div", el("b", say("chat.lib.drop")), el("small", told))
-    choose = say("chat.lib.choose")
+    choose, whole = say("chat.lib.choose"), say("chat.lib.choose_folder")
     return raw(
         el(
             "div",
@@ -40,8 +40,11 @@ def drop_zone(say: Say) -> Html:
             words,
             el("label", choose, css="btn pri", for_="files"),
             el("input", css="sr", id="files", type="file", multiple=True, aria_label=choose),
+            el("label", whole, css="btn", for_="folder"),
+            el("input", css="sr", id="folder", type="file", multiple=True, webkitdirectory=True, aria_label=whole),
             css="drop",
             data_most=str(FILES_AT_ONCE),
+            data_folder=str(FILES_IN_FOLDER),
             data_bytes=str(MEGABYTES * 1_000_000),
         ),
         el("p", css="sending", role="status"),
@@ -52,9 +55,14 @@ def working(say: Say, names: Sequence[str], steps: Sequence[Progress]) -> Html:
     """What is being done right now: each file that was given, then what is made of them all. `steps`: the latest of
     each stage."""
     of = {step.stage: step for step in steps}
-    at = of["reading"].done if "reading" in of else 0
+    reading = of.get("reading")
+    at = reading.done if reading else 0
     rows = []
-    for i, name in enumerate(names):
+    folder = reading is not None and reading.total > len(names)
+    if reading is not None and folder:
+        words = say("chat.lib.of", done=reading.done, total=reading.total)
+        rows.append(_progress(reading.name, reading.name, 100 * reading.done // reading.total, words, "now"))
+    for i, name in enumerate([] if folder else names):
         pages = of.get("recognising") if i == at else None
         words = say("chat.lib.is_read" if i < at else "chat.lib.is_reading" if i == at else "chat.lib.is_waiting")
         share = 100 if i < at else 0
