@@ -230,6 +230,50 @@ def test_a_watermark_across_the_page_breaks_no_line(tmp_path: Path) -> None:
     assert articles(tmp_path, stamped) == articles(tmp_path, front_page())
 
 
+def drawn(lines: Sequence[str], size: int = 12) -> bytes:
+    """A page in a font of drawings (Type 3), as browsers print Chinese: each sign has its ink for a box."""
+    ink = {"一": (80, 390, 840, 60), "“": (560, 560, 300, 250), "”": (100, 560, 300, 250), "，": (80, -90, 190, 260),
+           "。": (80, -80, 240, 240)}  # fmt: skip
+    signs = list(dict.fromkeys("".join(lines)))
+    names = [f"/g{n}" for n in range(len(signs))]
+    draws = []
+    for sign in signs:
+        x, y, wide, tall = ink.get(sign, (40, -80, 920, 920))
+        draws.append(f"1000 0 {x} {y} {x + wide} {y + tall} d1 {x} {y} {wide} {tall} re f")
+    shown = "\n".join(
+        f"BT /F {size} Tf 50 {780 - 2 * size * n} Td <{''.join(f'{signs.index(c):02x}' for c in line)}> Tj ET"
+        for n, line in enumerate(lines)
+    )
+    told = "\n".join(f"<{n:02x}> <{ord(c):04x}>" for n, c in enumerate(signs))
+    streams = [
+        shown,
+        "/CIDInit /ProcSet findresource begin begincmap\n1 begincodespacerange <00> <ff> endcodespacerange\n"
+        f"{len(signs)} beginbfchar\n{told}\nendbfchar endcmap end",
+        *draws,
+    ]
+    procs = " ".join(f"{name} {7 + n} 0 R" for n, name in enumerate(names))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDE} {TALL}] /Contents 5 0 R"
+        " /Resources << /Font << /F 4 0 R >> >> >>",
+        "<< /Type /Font /Subtype /Type3 /FontBBox [0 -120 1000 880] /FontMatrix [0.001 0 0 0.001 0 0] /FirstChar 0"
+        f" /LastChar {len(signs) - 1} /Widths [{'1000 ' * len(signs)}] /CharProcs << {procs} >> /ToUnicode 6 0 R"
+        f" /Encoding << /Type /Encoding /Differences [0 {' '.join(names)}] >> /Resources << >> >>",
+        *(f"<< /Length {len(s)} >> stream\n{s}\nendstream" for s in streams),
+    ]
+    body = "%PDF-1.4\n" + "".join(f"{n} 0 obj {one} endobj\n" for n, one in enumerate(objects, 1))
+    return (body + f"trailer << /Root 1 0 R /Size {len(objects) + 1} >>\n%%EOF\n").encode("latin-1")
+
+
+def test_a_page_that_a_browser_printed_keeps_its_low_and_high_signs_in_their_lines(tmp_path: Path) -> None:
+    lines = ["雨水花园是一块比周围低的绿地，三处花园一次蓄水。", "县里说“一湾水变一城景”，一个也不会少。"]
+    (tmp_path / "网页.pdf").write_bytes(drawn(lines))
+    document = read(tmp_path / "网页.pdf", "网页.pdf")
+    text = "".join(block.text for block in document.blocks).replace("\n", "")
+    assert text == "".join(lines)
+
+
 def test_columns_that_are_written_downwards_are_read_from_right_to_left(tmp_path: Path) -> None:
     paper, said = Paper(), "".join(FLOOD[1:]).replace("（本报记者　宋一鸣）", "") * 2
     for n, character in enumerate(said):

@@ -186,7 +186,7 @@ def _sheet(pdf: Any, number: int) -> Sheet:
         width, height = (top - bottom, right - left) if columns or turned % 180 else (right - left, top - bottom)
         turn = _turner(page, turned, columns)
         horizontal, vertical, frames, strips, pictures = _shapes(page, turn)
-        lines = list(_lines(text, turn, vertical, turned))
+        lines = list(_lines(text, turn, vertical, turned, columns))
         text.close()
     finally:
         page.close()
@@ -246,13 +246,14 @@ def _turner(page: Any, rotation: int, columns: bool) -> Any:
     return turn
 
 
-def _lines(text: Any, turn: Any, vertical: list[Box], turned: int) -> Iterator[Line]:
+def _lines(text: Any, turn: Any, vertical: list[Box], turned: int, columns: bool) -> Iterator[Line]:
     """Pieces of lines in the order of the file: characters that follow each other closely in one size and colour.
     Slanting ones are stamped over the page."""
     import pypdfium2.raw as raw
 
     box, matrix = raw.FS_RECTF(), raw.FS_MATRIX()
     colour = [ctypes.c_uint() for _ in range(4)]
+    at = ctypes.c_double(), ctypes.c_double()
     name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
     piece: list[tuple[str, float, float, float, float]] = []
     style: tuple[float, str, bool] = (0.0, "", False)
@@ -286,6 +287,11 @@ def _lines(text: Any, turn: Any, vertical: list[Box], turned: int) -> Iterator[L
         if size <= 0 or x1 <= x0 - 1:
             size = y1 - y0
         raw.FPDFText_GetFontInfo(text, i, name, 128, flags)
+        if not name.value and not turned and not columns and matrix.d > 0:
+            # A font of drawings (browsers print Chinese so) tells the ink's box alone: 一 and “ would stand on lines of
+            # their own. The type's box stands on the base line.
+            raw.FPDFText_GetCharOrigin(text, i, at[0], at[1])
+            x0, y0, x1, y1 = turn(box.left, at[1].value - 0.12 * size, box.right, at[1].value + 0.88 * size)
         font = name.value.decode("utf-8", "replace").split("+")[-1]
         raw.FPDFText_GetFillColor(text, i, *colour)
         light = sum(c.value for c in colour[:3]) > 600

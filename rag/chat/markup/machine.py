@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.chat.errands import Errand
-from rag.chat.markup import Html, Say, button, dotted, el, engine_name, icon, raw
+from rag.chat.markup import Html, Say, button, dotted, el, icon, raw
 from rag.choosing import Machine, Row
 from rag.dials import Line
-from rag.settings import BUILTIN
+from rag.settings import BUILTIN, engine_name
 from rag.types import Reply
 
 
@@ -57,7 +57,7 @@ def _heaviness(row: Row) -> tuple[bool, int]:
 
 
 def _row(say: Say, row: Row, free: int | None, settled: bool) -> Html:
-    name = say(f"machine.builtin_{row.kind}") if row.id == BUILTIN else engine_name(say, row.id)
+    name = say(f"machine.builtin_{row.kind}") if row.id == BUILTIN else engine_name(row.id)
     size = f"{row.megabytes:,} MB" if row.megabytes else ""
     told = dotted((row.id if row.id != BUILTIN else "", size, row.licence))
     tried = el("small", trial(say, row)) if row.trial else None
@@ -128,7 +128,7 @@ def errand(say: Say, one: Errand | None, trouble: Html | None) -> Html:
     """How far it is, or what came of it. `trouble`: the card of what stood in its way."""
     if one is None:
         return Html()
-    name = engine_name(say, one.model)
+    name = say(f"machine.builtin_{one.kind}") if one.model == BUILTIN else engine_name(one.model)
     if trouble is not None:
         return trouble
     if one.ended:
