@@ -239,6 +239,7 @@ def drawn(lines: Sequence[str], size: int = 12) -> bytes:
     draws = []
     for sign in signs:
         x, y, wide, tall = ink.get(sign, (40, -80, 920, 920))
+        y = -y - tall  # they are drawn from the upper edge down
         draws.append(f"1000 0 {x} {y} {x + wide} {y + tall} d1 {x} {y} {wide} {tall} re f")
     shown = "\n".join(
         f"BT /F {size} Tf 50 {780 - 2 * size * n} Td <{''.join(f'{signs.index(c):02x}' for c in line)}> Tj ET"
@@ -257,7 +258,7 @@ def drawn(lines: Sequence[str], size: int = 12) -> bytes:
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDE} {TALL}] /Contents 5 0 R"
         " /Resources << /Font << /F 4 0 R >> >> >>",
-        "<< /Type /Font /Subtype /Type3 /FontBBox [0 -120 1000 880] /FontMatrix [0.001 0 0 0.001 0 0] /FirstChar 0"
+        "<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1000 0] /FontMatrix [0.001 0 0 -0.001 0 0] /FirstChar 0"
         f" /LastChar {len(signs) - 1} /Widths [{'1000 ' * len(signs)}] /CharProcs << {procs} >> /ToUnicode 6 0 R"
         f" /Encoding << /Type /Encoding /Differences [0 {' '.join(names)}] >> /Resources << >> >>",
         *(f"<< /Length {len(s)} >> stream\n{s}\nendstream" for s in streams),

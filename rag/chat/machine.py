@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rag import choosing
 from rag.chat.background import Background
@@ -11,7 +12,7 @@ from rag.chat.errands import Errands
 from rag.chat.markup import Html, Say
 from rag.chat.markup import machine as markup
 from rag.chat.markup.troubles import trouble_card
-from rag.errors import Error, NotAllowed
+from rag.errors import Error, NotAllowed, PullFailed
 from rag.library import Library
 from rag.settings import BUILTIN
 
@@ -34,7 +35,7 @@ class Machine:
     def errand(self) -> tuple[Html, bool]:
         """How far the errand is, and whether it goes on."""
         one = self.errands.latest
-        trouble = trouble_card(self.say, Trouble.of(one.error), last=False) if one is not None and one.error else None
+        trouble = self._told(one.error) if one is not None and one.error else None
         return markup.errand(self.say, one, trouble), one is not None and not one.over
 
     def begin(self, does: str, told: Mapping[str, object], hub: object = None) -> Html | None:
@@ -84,4 +85,7 @@ class Machine:
         return markup.verdict(self.say, reply, self.library.dials.chosen())
 
     def _told(self, error: Error) -> Html:
-        return trouble_card(self.say, Trouble.of(error), last=False)
+        told = Trouble.of(error)
+        if isinstance(error, PullFailed):  # its remedy names the command line's options
+            told = replace(told, remedy=self.say("machine.pull_failed"))
+        return trouble_card(self.say, told, last=False)
