@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from rag import copies, settings
 from rag import library as door
 from rag.bench import Figure, _peak
+from rag.errors import SearchNotInstalled
 from rag.text import tokens
 from rag.types import Article, Progress
 
@@ -80,12 +82,11 @@ def scale(
     tell: Callable[[Progress], None] = lambda step: None,
 ) -> Iterator[Figure]:
     """`sizes`: in passages, each a library of its own in a folder that goes again. With RAG_SEARCH set, the same
-    passages are found by that Milvus too, and go from it afterwards. Errors: PathMissing, BadBatchLine, SearchUnreachable."""
+    passages are found by that Milvus too, and go from it afterwards. Errors: PathMissing, BadBatchLine,
+    SearchUnreachable, SearchNotInstalled."""
     search = settings.load().search
     if search is not None:
-        from rag.search.server import Server
-
-        Server(search).collections("")  # where it can't be reached, that is said before all else
+        _reach(search)
     given = [text for text in copies.texts(folder or settings.samples() / "articles") if text.strip()]
     seen: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for size in sorted(sizes):
@@ -104,6 +105,18 @@ def scale(
     for name, rows in seen.items():
         if len(rows) > 1 and all(value > 0 for _, value in rows):
             yield Figure(f"growth, {name}", exponent(rows), "exponent")
+
+
+def _reach(search: settings.SearchServer) -> None:
+    """Where it can't be used, that is said before all else; Milvus Lite's file is one process's, which comes later."""
+    if not search.is_file:
+        from rag.search.server import Server
+
+        server = Server(search)
+        server.collections("")
+        server.close()
+    elif find_spec("milvus_lite") is None:
+        raise SearchNotInstalled(search=search)
 
 
 def _against(name: str, value: float, unit: str, passages: int, before: list[tuple[int, float]]) -> Figure:
@@ -284,8 +297,10 @@ def _embed(work: str) -> None:
     model = open_embedder(chosen)
     texts = [text for _, text in store.unembedded("none yet", limit=_EMBEDDED)]
     model.passages(texts[:1])
-    _, ms = _timed(partial(model.passages, texts))
-    _say("embedded by the built-in model", 1000 * len(texts) / ms, "passages/s")
+    busy, started = time.process_time(), time.perf_counter()
+    model.passages(texts)
+    _say("embedded by the built-in model", len(texts) / (time.perf_counter() - started), "passages/s")
+    _say("embedded, processor time each", 1000 * (time.process_time() - busy) / len(texts), "ms")
     store.close()
 
 
