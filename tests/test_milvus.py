@@ -182,6 +182,8 @@ def test_a_library_does_not_see_another(tmp_path: Path, place: SearchServer) -> 
         assert b.containing("秘密") == []
         other = Filter(source=('x" or tenant != "', "a.txt"))
         assert found(b.lexical(tokens("水稻"), 9, other)) == []
+        b.forget()
+        assert (b.state().passages, b.state().vectors, a.state().passages) == (0, 0, 2)
         second.remove(["b.txt"])
         b.catch_up()
         b.rebuild()
