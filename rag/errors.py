@@ -17,6 +17,7 @@
     │  └─ ServerUnusable · PullFailed
     ├─ LibraryLocked    7  another process is writing
     ├─ SearchUnreachable · SearchRefuses · SearchNotInstalled   2  Milvus, which finds passages
+    ├─ TracesNotInstalled   2  what sends traces is missing
     ├─ SignInNeeded · SignInRefused · NotAllowed · TooMany · TooLarge   2  the server will not have it
     ├─ ServerUnreachable · ServerRefuses · ClusterNotInstalled   2  the database of a library on a server
     └─ DiskFull · NoPermission · PortTaken   2  the machine will not have it
@@ -272,6 +273,12 @@ class SearchNotInstalled(Error):
     """The package that speaks with Milvus is not installed. Fields: search."""
 
     key = "search_not_installed"
+
+
+class TracesNotInstalled(Error):
+    """The packages that send traces are not installed. Fields: collector."""
+
+    key = "traces_not_installed"
 
 
 class DiskFull(Error):

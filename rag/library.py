@@ -26,6 +26,7 @@ from rag.errors import (
 )
 from rag.meaning import Meaning, found
 from rag.settings import BUILTIN, Settings
+from rag.traces import Trace
 from rag.types import (
     Article,
     Checkup,
@@ -378,20 +379,16 @@ class Library:
         """
         from rag.slips import understood
 
-        asked = understood(question, history, self._has)
+        trace = Trace("answer")
+        asked = trace.step("understand", understood, question, history, self._has)
         empty = not self._store.counts().passages
         engine_ = None if empty else self._engine(engine)
         pieces = self._answer(asked, only, engine_, stop or (lambda: False), history)
-        pieces = self.desk.around(asked, only, pieces)
+        pieces = trace.around(self.desk.around(asked, only, pieces))
         return pieces if stream else last_reply(pieces)
 
     def _answer(
-        self,
-        asked: Question,
-        only: Filter,
-        engine: Engine | None,
-        stop: Callable[[], bool],
-        turns: Sequence[Turn],
+        self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool], turns: Sequence[Turn]
     ) -> Iterator[Piece]:
         started = time.monotonic()
         yield Piece("searching")

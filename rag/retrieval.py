@@ -21,6 +21,7 @@ from rag.embedding import Embedder
 from rag.ranking import Candidate, Ranker
 from rag.reprints import within
 from rag.text import fold, tokens
+from rag.traces import span
 from rag.types import Filter, Hit, Why
 
 if TYPE_CHECKING:
@@ -56,15 +57,17 @@ def retrieve(
     only: Filter = ANY,
 ) -> list[Hit]:
     """At most k hits, best first. A passage that is not embedded yet is ranked by its words."""
-    vector = embedder.questions([question.text])[0]
-    n = max(LOOKED_AT, k)
-    by_words = index.lexical(tokens(question.text), n, only).to_dict()
-    by_meaning = index.nearest(vector, n, only).to_dict()
-    found = list(dict.fromkeys([*by_words, *by_meaning]))
-    unknown = [i for i in found if i not in by_meaning]
-    cosines = by_meaning | {i: float(v @ vector) for i, v in index.vectors(unknown).items()}
-    hits = store.hits(found)
-    ordered = one_of_each(in_order(question, [hits[i] for i in found if i in hits], by_words, cosines), store)
+    with span("search"):
+        vector = embedder.questions([question.text])[0]
+        n = max(LOOKED_AT, k)
+        by_words = index.lexical(tokens(question.text), n, only).to_dict()
+        by_meaning = index.nearest(vector, n, only).to_dict()
+        found = list(dict.fromkeys([*by_words, *by_meaning]))
+        unknown = [i for i in found if i not in by_meaning]
+        cosines = by_meaning | {i: float(v @ vector) for i, v in index.vectors(unknown).items()}
+        hits = store.hits(found)
+    with span("rank"):
+        ordered = one_of_each(in_order(question, [hits[i] for i in found if i in hits], by_words, cosines), store)
     return read_again(question, ordered, reader)[:k]
 
 

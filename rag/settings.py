@@ -139,6 +139,14 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
     )
 
 
+def traces() -> str | None:
+    """The address of a collector of OpenTelemetry's traces (OTLP over HTTP), http://HOST:4318. Errors: BadSetting."""
+    found = os.environ.get("RAG_TRACES") or None
+    if found is not None and not re.match(r"https?://[^/\s]", found):
+        raise BadSetting(name="RAG_TRACES", value=found, allowed="http://HOST:4318")
+    return found
+
+
 def environment(**more: str) -> dict[str, str]:
     """This process's own, for one that it starts."""
     return {**os.environ, **more}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-EXTRAS = "models,server,gguf,mcp,cluster"
+EXTRAS = "models,server,gguf,mcp,cluster,otel"
 FOR_GRAPHICS_CARDS = re.compile(r"(nvidia|cuda|triton|pytorch_triton|intel_|rocm)", re.IGNORECASE)
 COMPILED = 1.2  # what is installed takes more than what was unpacked: measured 2,486 MB of 2,083
 

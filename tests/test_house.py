@@ -247,7 +247,7 @@ def test_every_imported_package_is_declared() -> None:
     core = {canonicalize_name(Requirement(r).name) for r in project["dependencies"]}
     extras = {
         canonicalize_name(Requirement(r).name)
-        for extra in ("models", "server", "gguf", "mcp", "cluster")
+        for extra in ("models", "server", "gguf", "mcp", "cluster", "otel")
         for r in project["optional-dependencies"][extra]
     }
     homes = importlib.metadata.packages_distributions()

@@ -25,6 +25,7 @@ from rag.answering.reader import Reader
 from rag.answering.selector import Selected, Selector
 from rag.question import Question, parts, understand
 from rag.slips import name_alike
+from rag.traces import span
 from rag.types import Evidence, Hit, Piece, Reply, Turn
 
 # Questions over newspaper pages: at .12, 15 of 100 that have an answer are refused and 88 of 100 that have none; at .05,
@@ -77,7 +78,8 @@ class Extractive:
     def answer(
         self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool], turns: Sequence[Turn] = ()
     ) -> Iterator[Piece]:
-        reply = self.reply(question, hits)
+        with span("extract"):
+            reply = self.reply(question, hits)
         found = len({h.article_id or h.passage_id for h in hits})
         if not reply.refused:
             yield Piece("writing", reply.answer, found)

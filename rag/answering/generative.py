@@ -19,6 +19,7 @@ from rag.answering.prove import Evident
 from rag.errors import ModelUnusable
 from rag.models import LanguageModel
 from rag.question import Question
+from rag.traces import span
 from rag.types import Citation, Evidence, Hit, Piece, Reply, Turn
 from rag.words import say
 
@@ -230,7 +231,8 @@ class _Page:
             return
         self._seen.add(key)
         hints = [int(n) for group in _MARKER.findall(sentence) for n in re.findall(r"\d+", group)]
-        proved = self.evident.prove(plain, hints)
+        with span("gate"):
+            proved = self.evident.prove(plain, hints)
         if proved is not None:
             self.said.append(replace(proved, text=proved.text.rstrip("，、；： ") + end) if end else proved)
 

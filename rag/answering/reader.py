@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rag import settings
 from rag.inference import open_graph
 from rag.text import fold, sentences
+from rag.traces import span
 from rag.types import Hit
 
 Floats = NDArray[np.float32]
@@ -161,8 +162,10 @@ class Reader:
             for n, (text, heading) in enumerate(passages)
             for w in windows(self._tokenizer, question, text, heading)
         ]
+        with span("read"):
+            read = self._run([w for _, w in made])
         of: dict[int, list[tuple[Window, float, Floats]]] = {n: [] for n in range(len(passages))}
-        for (n, window), (answers, scores) in zip(made, self._run([w for _, w in made]), strict=True):
+        for (n, window), (answers, scores) in zip(made, read, strict=True):
             of[n].append((window, answers, scores))
         return [_joined(parts) for parts in of.values()]
 

@@ -68,7 +68,9 @@ def start(
 
 def opened(library: str | None, *, engine: str | None = None, create: bool = False) -> Any:
     from rag import library as door
+    from rag import traces
 
+    traces.start()
     return door.open(library, engine=engine, create=create)
 
 
