@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import combinations
 
 from rag import text as t
@@ -20,6 +21,7 @@ from rag.question import Question
 
 ABOUT_IT = 0.5  # share of the question's words that each of the two holds, with its title
 ALIKE, SHARED = 3, 0.15  # pairs of characters that both share, at least; as a share of the shorter one's
+UNKNOWN = 0  # a year that nothing tells
 ROUGHLY = 0.06  # by how much two figures may differ where one of them is only about right
 
 _ANYTHING: tuple[MarkKind, ...] = ("figure", "date", "person", "place", "body")
@@ -50,6 +52,16 @@ _MEASURE = re.compile(
     "多[长高宽深大重]|全长|长度|高度|面积|口径|海拔|库容|[米里亩吨]"
 )  # what does not change with the years
 _DAY = re.compile(r"今日|昨日|近日|日前|今天|昨天|\d月")
+_THAT_DAY = re.compile(r"今[日天晨晚早]|昨[日天晨晚]|前[日天](?!气)|当[日天晚](?!地)|同日")
+SAME_NEWS = 3  # days that two reports of one day may lie apart
+# What a figure is only held against is not what it belongs to: 月湖有800只，不及白鹭湾
+_AGAINST = re.compile(
+    r"(?:不及|不如|超过|高于|低于|多于|少于|大于|小于|次于|(?<![占对之环])比(?![赛例重分如较拼武试]))[^，,。；;]{1,16}"
+)
+NAMES_IT = 0.6  # weight of a word of the question that says what it is about
+ALL_OF_IT = 0.85  # share of the question's words
+RETOLD = 0.35  # share of the pairs of characters, figures apart, from which a sentence tells another one anew
+_DIGITS = re.compile(r"[\d.]+")
 _ANY = re.compile("[全本我各外某该这那两三几个座所家位于在到为是和与及由]")
 _OCCASION = re.compile(r"第([一二三四五六七八九十百\d]+)(届|次|期|批|季|轮|版|场|回)")
 
@@ -83,6 +95,15 @@ def conflicts(question: Question, candidates: Sequence[Candidate]) -> list[Confl
     return found
 
 
+def retells(question: Question, a: Candidate, b: Candidate) -> bool:
+    """Two articles tell of one thing in nearly the same words, whatever figures they have, or both of all that is asked."""
+    pairs = [set(t.bigrams(_DIGITS.sub(" ", t.fold(c.text)))) for c in (a, b)]
+    both = len(pairs[0] & pairs[1])
+    if both > ALIKE and both >= RETOLD * min(map(len, pairs)):
+        return True
+    return both >= ALIKE and all(_about(question, c) >= ALL_OF_IT for c in (a, b))
+
+
 def corrects(candidate: Candidate) -> bool:
     """A sentence of a 更正 that says what was wrong."""
     return bool(
@@ -105,13 +126,13 @@ def _differ(question: Question, first: Candidate, second: Candidate) -> tuple[st
         return None
     pairs = [set(t.bigrams(c.text)) for c in (first, second)]
     if len(pairs[0] & pairs[1]) < max(ALIKE, SHARED * min(map(len, pairs))) or (
-        not correction and not _same_event(question, first, second)
+        not correction and (_of_others(question, first, second) or not _same_event(question, first, second))
     ):
         return None
     for kind in _ANYTHING if correction else _WANTED.get(question.kind, ()):
         mine, theirs = list(_answers(kind, a, question)), list(_answers(kind, b, question))
-        if correction:
-            mine = [m for m in mine if _SHOULD_BE.search(a.folded[: m.start])] or mine
+        if correction and _SHOULD_BE.search(a.folded):  # what else it tells of (the day of the story) corrects nothing
+            mine = [m for m in mine if _SHOULD_BE.search(a.folded[: m.start])]
         for x, y in _opposed(mine, theirs, a, b, question, correction):
             return first.text[x.start : x.end], second.text[y.start : y.end]
     if question.kind == "where":
@@ -138,6 +159,15 @@ def _about(question: Question, c: Candidate) -> float:
     return sum(weight for w, weight in terms if w in text) / whole
 
 
+def _of_others(question: Question, first: Candidate, second: Candidate) -> bool:
+    """One of the two speaks of a thing that the question names, and the other nowhere does, or only compares with it."""
+    own = t.fold(question.text)
+    named = {w for w, weight in question.terms if weight >= NAMES_IT and len(w) > 1 and w in own and not w.isdigit()}
+    told = [_AGAINST.sub("", t.fold(f"{c.hit.title}\n{c.hit.heading}\n{c.text}")) for c in (first, second)]
+    around = [_AGAINST.sub("", t.fold(f"{c.hit.title}\n{c.hit.heading}\n{c.hit.text}")) for c in (first, second)]
+    return any((w in told[0] and w not in around[1]) or (w in told[1] and w not in around[0]) for w in named)
+
+
 def _same_event(question: Question, first: Candidate, second: Candidate) -> bool:
     a, b = (marked(f"{c.hit.title}。{c.text}") for c in (first, second))
     if question.kind != "where" and _named_apart(a.folded, b.folded):
@@ -150,9 +180,20 @@ def _same_event(question: Question, first: Candidate, second: Candidate) -> bool
         if dates[0] and dates[1] and not any(x.same(y) for x in dates[0] for y in dates[1]):
             return not any(_clash(x, y) for x in dates[0] for y in dates[1])
         lasting = bool(_MEASURE.search(question.text))
+        if not lasting and all(_THAT_DAY.search(c.text) for c in (first, second)) and not _near(first, second):
+            return False
         years = [_year(c, x, lasting) for c, x in ((first, a), (second, b))]
-        return None in years or years[0] == years[1]
+        return None in years or years[0] == years[1] != UNKNOWN
     return True
+
+
+def _near(first: Candidate, second: Candidate) -> bool:
+    """Both are known to have been written within a few days."""
+    try:
+        days = [date.fromisoformat(c.hit.date or "") for c in (first, second)]
+    except ValueError:
+        return False
+    return abs((days[0] - days[1]).days) <= SAME_NEWS
 
 
 def _named_apart(a: str, b: str) -> bool:
@@ -179,14 +220,14 @@ def _events(text: Marked) -> Iterator[Mark]:
 
 
 def _year(c: Candidate, text: Marked, lasting: bool) -> int | None:
-    """The year in which a sentence stands; None for what is true in any year. `lasting`: the day of news tells nothing."""
+    """The year in which a sentence stands; None for what is true in any year, UNKNOWN for 今年 in an article without a
+    date. `lasting`: the day of news tells nothing."""
     told = [m.date.year for m in _events(text) if m.date is not None and m.date.year is not None]
     if told:
         return told[0]
-    if (_IN_TIME.search(_DAY.sub("", text.folded) if lasting else text.folded) or _AS_OF.search(text.folded)) and (
-        c.hit.date or ""
-    )[:4].isdigit():
-        return int((c.hit.date or "")[:4])
+    if _IN_TIME.search(_DAY.sub("", text.folded) if lasting else text.folded) or _AS_OF.search(text.folded):
+        written = (c.hit.date or "")[:4]
+        return int(written) if written.isdigit() else UNKNOWN
     return None
 
 

@@ -18,7 +18,7 @@ from rag import text as t
 from rag.answering import Said, attributes, compose, quoted, refuse, spans
 from rag.answering.absent import absent
 from rag.answering.candidates import Candidate, gather
-from rag.answering.conflicts import conflicts
+from rag.answering.conflicts import conflicts, retells
 from rag.answering.features import shown
 from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
@@ -42,6 +42,7 @@ MARKED = 0.05  # probability of the marked words from which an explanation of on
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
 OFF_TOPIC = 0.3  # what is left where a passage speaks of nothing that the question names
 FOREIGN = 0.85  # a sentence of another article explains too where it is this near to the best
+LOOKED_AT = 40  # sentences that may contradict the best one, the likeliest first
 ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
 
 _STEP = re.compile(
@@ -327,11 +328,15 @@ def contradictions(question: Question, candidates: Sequence[Candidate], chances:
     """Two sentences of different articles that tell the same thing otherwise, the best of all one of them; [] where there
     are none."""
     best = int(chances.argmax())
-    likely = [int(i) for i in np.argsort(-chances)[:10] if chances[i] >= max(0.12, 0.25 * chances[best])]
-    for pair in conflicts(question, [candidates[i] for i in likely]):
-        at = [next(i for i in likely if candidates[i] is c) for c in (pair.first, pair.second)]
-        if best in at and not same(candidates[at[0]].text, candidates[at[1]].text):
-            return at
+    other = other_year(question, candidates)
+    for i in np.argsort(-chances).tolist()[:LOOKED_AT]:
+        if i == best or other[i]:
+            continue
+        # the reader knows one answer: what tells the same thing with another figure may seem unlikely to it
+        likely = chances[i] >= max(SURE_ENOUGH, 0.25 * chances[best])
+        if likely or retells(question, candidates[best], candidates[i]):
+            for pair in conflicts(question, [candidates[best], candidates[i]]):
+                return [best, i] if pair.first is candidates[best] else [i, best]
     return []
 
 
