@@ -111,3 +111,9 @@ def test_another_year_than_the_one_asked_about_contradicts_nothing() -> None:
         )
     )
     assert contradictions(understand("2024年机器人展接待了多少人？"), candidates, np.array([0.9, 0.5])) == []
+
+
+def test_a_figure_that_nothing_dates_does_not_contradict_that_of_a_year() -> None:
+    first = ("保费", "", "全县保费收入3200万元，同比增长12.5%。")
+    second = ("半年报", "", "2022年上半年，全县保费收入1021万元。")
+    assert found("全县保费收入达到多少？", first, second) == []

@@ -183,7 +183,10 @@ def _same_event(question: Question, first: Candidate, second: Candidate) -> bool
         if not lasting and all(_THAT_DAY.search(c.text) for c in (first, second)) and not _near(first, second):
             return False
         years = [_year(c, x, lasting) for c, x in ((first, a), (second, b))]
-        return None in years or years[0] == years[1] != UNKNOWN
+        if None in years:  # against a year's figure one that nothing dates tells of any year
+            dated = all(c.hit.date for c, year in ((first, years[0]), (second, years[1])) if year is None)
+            return years == [None, None] or lasting or dated
+        return years[0] == years[1] != UNKNOWN
     return True
 
 
