@@ -334,7 +334,8 @@ def contradictions(question: Question, candidates: Sequence[Candidate], chances:
             continue
         # the reader knows one answer: what tells the same thing with another figure may seem unlikely to it
         likely = chances[i] >= max(SURE_ENOUGH, 0.25 * chances[best])
-        if likely or retells(question, candidates[best], candidates[i]):
+        dated = candidates[best].hit.date and candidates[i].hit.date  # without dates too much else may differ
+        if likely or (dated and retells(question, candidates[best], candidates[i])):
             for pair in conflicts(question, [candidates[best], candidates[i]]):
                 return [best, i] if pair.first is candidates[best] else [i, best]
     return []
