@@ -36,7 +36,6 @@ FACT, EXPLANATION = 120, 560  # characters of an answer at most
 LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around the answer
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
-SUITS = 0.5  # how well a span's form must suit what is asked for
 FORMLESS = 0.5
 MARKED = 0.05  # probability of the marked words from which an explanation of one sentence has exact words
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
@@ -113,7 +112,7 @@ class Extractive:
         chances = selected.chance
         if question.kind in ("how_many", "when"):  # a sentence without such a figure or date can't be what is asked for
             want = spans.need(question)
-            suited = [any(f.fit >= SUITS for f in spans.offers(want, shown(c))) for c in candidates]
+            suited = [any(f.fit >= spans.SUITS for f in spans.offers(want, shown(c))) for c in candidates]
             chances = np.where(suited, chances, FORMLESS * chances)
         chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
         chances = np.where(off_topic(question, candidates), OFF_TOPIC * chances, chances)
@@ -288,7 +287,7 @@ class Weighed:
         found = self.span(i) or spans.spare(self.question, candidate.text)
         if found is None or (not self.question.wants_short and found.fit < MARKED):
             return None
-        a, b = spans.trimmed(candidate.text, found)
+        a, b = spans.trimmed(candidate.text, spans.narrowed(self.question, candidate.text, found))
         anew = _ANEW.search(candidate.text) if corrects(candidate) else None
         return None if anew and a < anew.end() else candidate.text[a:b] or None  # never what was wrong
 

@@ -67,6 +67,9 @@ _BY_WORDING = (  # (pattern in the question, group of units)
 )
 
 
+SUITS = 0.5  # how well a span's form must suit what is asked for
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """What the exact words must be like. `units`: those that fit, best first; () for any."""
@@ -392,6 +395,16 @@ def best(want: Need, question: Question, sentence: str) -> Found | None:
 
 def _bare(words: str) -> str:
     return re.sub(r"^[约近超逾达共]+|[“”\"《》「」‘’]", "", words)
+
+
+def narrowed(question: Question, sentence: str, found: Found) -> Found:
+    """Who asks how many or when wants the figure or the day: the only one of a longer span (首期招收学员126人)."""
+    if question.kind not in ("how_many", "when"):
+        return found
+    own = [
+        o for o in offers(need(question), sentence) if found.start <= o.start and o.end <= found.end and o.fit >= SUITS
+    ]
+    return Found(own[0].start, own[0].end, found.fit) if len(own) == 1 else found
 
 
 def trimmed(sentence: str, found: Found) -> tuple[int, int]:
