@@ -229,6 +229,18 @@ def keep_trial(model: str, trial: Trial) -> None:
     os.replace(half, file)
 
 
+def told_of(trial: Mapping[str, Any], speak: Callable[..., str] = say) -> str:
+    """What the self-test found, in a sentence; worse than the built-in answerer is said so."""
+    figures = speak(
+        "cli.models.tried",
+        questions=trial.get("questions"),
+        right=trial.get("right"),
+        builtin=trial.get("builtin_right"),
+        seconds=trial.get("seconds"),
+    )
+    return figures + (speak("cli.models.worse") if trial.get("worse") else "")
+
+
 def _trials() -> dict[str, Trial]:
     try:
         kept = json.loads((places.models() / "tried.json").read_text("utf-8"))

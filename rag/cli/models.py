@@ -32,7 +32,7 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> None:
             line(say(f"cli.models.kind_{kind}"))
         line(("★ " if row.used else "✓ " if row.here else "  ") + told(row))
         if row.trial:
-            line(f"    {tried(row.trial)}")
+            line(f"    {choosing.told_of(row.trial)}")
     if not as_json:
         line(say("cli.models.signs"))
 
@@ -52,18 +52,6 @@ def told(row: Any) -> str:
     if row.licence:
         facts.append(row.licence)
     return "  ".join([row.id, " · ".join(facts)]).rstrip()
-
-
-def tried(trial: Any) -> str:
-    """What the self-test found, in a sentence; worse than the built-in answerer is said so."""
-    figures = say(
-        "cli.models.tried",
-        questions=trial.get("questions"),
-        right=trial.get("right"),
-        builtin=trial.get("builtin_right"),
-        seconds=trial.get("seconds"),
-    )
-    return figures + (say("cli.models.worse") if trial.get("worse") else "")
 
 
 @models.command(help=say("cli.models.pull"))
@@ -107,7 +95,7 @@ def use(
         return
     line(say(f"cli.models.used_{kind}", model=named))
     if trial:
-        line(tried(trial))
+        line(choosing.told_of(trial))
 
 
 @models.command(help=say("cli.models.remove"))

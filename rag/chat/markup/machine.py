@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rag.chat.errands import Errand
 from rag.chat.markup import Html, Say, button, dotted, el, icon, raw
-from rag.choosing import Machine, Row
+from rag.choosing import Machine, Row, told_of
 from rag.dials import Line
 from rag.settings import BUILTIN, engine_name
 from rag.types import Reply
@@ -60,7 +60,7 @@ def _row(say: Say, row: Row, free: int | None, settled: bool) -> Html:
     name = say(f"machine.builtin_{row.kind}") if row.id == BUILTIN else engine_name(row.id)
     size = f"{row.megabytes:,} MB" if row.megabytes else ""
     told = dotted((row.id if row.id != BUILTIN else "", size, row.licence))
-    tried = el("small", trial(say, row)) if row.trial else None
+    tried = el("small", told_of(row.trial, say)) if row.trial else None
     return el(
         "tr",
         el("td", el("b", name), el("small", told) if told else None, tried, css="nm"),
@@ -109,19 +109,6 @@ def _may(say: Say, row: Row, settled: bool) -> list[Html | None]:
     use = does("use", "", say("machine.use")) if fits and not settled else None
     away = does("discard", "trash", say("machine.remove"), data_sure=say("settings.sure")) if row.pulled else None
     return [use, away]
-
-
-def trial(say: Say, row: Row) -> str:
-    """What the self-test found."""
-    told = row.trial or {}
-    figures = say(
-        "cli.models.tried",
-        questions=told.get("questions"),
-        right=told.get("right"),
-        builtin=told.get("builtin_right"),
-        seconds=told.get("seconds"),
-    )
-    return figures + (say("cli.models.worse") if told.get("worse") else "")
 
 
 def errand(say: Say, one: Errand | None, trouble: Html | None) -> Html:
