@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag import settings as places
 from rag.errors import EmptyLibrary, ModelUnusable, UnknownName, Usage
-from rag.models import Message, catalogue, open_model, pulling
+from rag.models import Message, catalogue, open_model, pulling, shared
 from rag.settings import BUILTIN
 from rag.types import Progress
 from rag.wiring import open_embedder
@@ -69,7 +69,7 @@ def rows(library: str | os.PathLike[str] | Library | None = None) -> list[Row]:
     """The built-in ones, those in use, those here, then the rest of the catalogue."""
     engine, embedding = _in_use(library)
     free, trials = catalogue.memory(), _trials()
-    sizes = {model: size // 1_000_000 for model, size in pulling.here()}
+    sizes = {model: size // 1_000_000 for model, size in (*shared.listed(), *pulling.here())}
 
     def row(model: str, kind: Literal["writer", "embedding"]) -> Row:
         known = catalogue.listed(model)
@@ -110,14 +110,16 @@ def pull(model: str, *, mirror: str | None = None, file: str = "", progress: Wat
         if progress:
             progress(Progress("pulling", done // 1_000_000, total // 1_000_000, name))
 
-    return pulling.pull(model, pulling.hub(mirror), file=file or (known.file if known else ""), tell=tell)
+    folder = pulling.pull(model, pulling.hub(mirror), file=file or (known.file if known else ""), tell=tell)
+    shared.keep(model)
+    return folder
 
 
 def kind_of(model: str) -> Literal["writer", "embedding"]:
     """What a model that is here does."""
     known = catalogue.listed(model)
     return (
-        known.kind if known else "embedding" if _embeds(places.pulled(model) or Path(model).expanduser()) else "writer"
+        known.kind if known else "embedding" if _embeds(shared.found(model) or Path(model).expanduser()) else "writer"
     )
 
 
@@ -200,7 +202,7 @@ def _keep(shelf: Library, engine: str) -> None:
 
 
 def remove(model: str, library: str | os.PathLike[str] | Library | None = None) -> tuple[int, bool]:
-    """Takes a pulled model off this machine: megabytes that became free, and whether it was the one that answers here,
+    """Takes a pulled model off this machine and out of the store that servers share: megabytes that became free, and whether it was the one that answers here,
     which the built-in answerer does then. Errors: UnknownName; ModelUnusable (this library is embedded with it)."""
     from rag.library import Library
     from rag.library import open as open_library
@@ -208,8 +210,9 @@ def remove(model: str, library: str | os.PathLike[str] | Library | None = None) 
     engine, embedding = _in_use(library)
     if model == embedding:
         raise ModelUnusable(model=model, why=say("models.embeds_here"))
+    shared_too = shared.remove(model)
     free = pulling.remove(model)
-    if not free:
+    if not free and not shared_too:
         raise UnknownName(name=model)
     if model == engine:
         if isinstance(library, Library):

@@ -177,6 +177,14 @@ def models() -> Path:
     return Path(folder).expanduser()
 
 
+def model_store() -> str | None:
+    """Where several servers keep models for one another: an address that fsspec opens. Errors: BadSetting."""
+    found = os.environ.get("RAG_MODEL_STORE") or None
+    if found is not None and not re.match(r"[a-z0-9+]+://.", found):
+        raise BadSetting(name="RAG_MODEL_STORE", value=found, allowed="s3://BUCKET/DIR, file:///DIR…")
+    return found
+
+
 def pulled(model: str) -> Path | None:
     """The folder of a pulled model, or its file where that is a single GGUF; None where it is not here."""
     folder = models() / model

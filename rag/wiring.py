@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def open_embedder(settings: Settings, named: str | None = None) -> Embedder:
     """`named`: another than the settings ask for."""
     from rag import embedding
-    from rag.settings import pulled
+    from rag.models import shared
 
     model = named or settings.embedding
-    here = pulled(model) if model else None
+    here = shared.found(model) if model else None
     return embedding.open_embedder(str(here) if here else model, settings.threads)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal, Protocol
 
-from rag.settings import SERVER, pulled
+from rag.settings import SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class LanguageModel(Protocol):
 
 
 def open_model(model: str, threads: int = 0, *, key: str | None = None, away: bool = False) -> LanguageModel:
-    """A causal language model: a folder, a GGUF file, a hub id that has been downloaded, or openai:MODEL@ADDRESS.
+    """A causal language model: a folder, a GGUF file, a hub id that has been downloaded (here, or into
+    the store that servers share), or openai:MODEL@ADDRESS.
 
     `threads` 0: all cores. `key`, `away`: for servers, as in `Settings`. Errors: ModelUnusable with the reason;
     ModelsNotInstalled, PackageMissing where packages are missing.
@@ -74,7 +75,9 @@ def open_model(model: str, threads: int = 0, *, key: str | None = None, away: bo
         from rag.models.server import open_server
 
         return open_server(model, key, away)
-    file = pulled(model) or Path(model).expanduser()
+    from rag.models import shared
+
+    file = shared.found(model) or Path(model).expanduser()
     if file.suffix.lower() == ".gguf" and file.is_file():
         from rag.models.packed import open_packed
 

@@ -112,7 +112,7 @@ def pull(
     """
     import httpx
 
-    if not _ID.fullmatch(model) or ".." in model:
+    if not is_id(model):
         raise PullFailed(model=model, why=say("models.pull.no_id"))
     place = settings.models() / model
     aside = settings.models() / ".half" / model.replace("/", "--")
@@ -123,14 +123,14 @@ def pull(
             if not files:
                 raise PullFailed(model=model, why=say("models.pull.no_file", file=file or "*"))
             total = sum(f.size for f in files)
-            _room(settings.models(), total - sum(p.stat().st_size for p in aside.rglob("*") if p.is_file()))
+            room(settings.models(), total - sum(p.stat().st_size for p in aside.rglob("*") if p.is_file()))
             done = 0
             for one in files:
                 path = aside / one.path
                 path.parent.mkdir(parents=True, exist_ok=True)
                 for more in _load(client, one, path, pause):
                     tell(done + more, total, one.path)
-                if not _is(path, one):
+                if not is_whole(path, one):
                     path.unlink()
                     raise PullFailed(model=model, why=say("models.pull.other_sum", file=one.path))
                 done += one.size
@@ -141,13 +141,13 @@ def pull(
         raise PullFailed(model=model, why=say("models.pull.no_way", host=host)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise PullFailed(model=model, why=say("models.pull.unreadable", host=source.name)) from error
-    _put(aside, place, {"id": model, "from": source.name, "revision": revision}, files)
+    put(aside, place, {"id": model, "from": source.name, "revision": revision}, files)
     return place
 
 
 def wanted(files: Sequence[File], pattern: str = "") -> list[File]:
     """Those that an engine reads: one form of the weights, safetensors before pickles, and what describes them."""
-    safe = [f for f in files if _safe(f.path)]
+    safe = [f for f in files if is_safe(f.path)]
     if pattern:
         return [f for f in safe if fnmatch.fnmatchcase(f.path, pattern)]
     kept = [f for f in safe if not any(fnmatch.fnmatchcase(f.path, one) for one in _NOT_WANTED)]
@@ -160,7 +160,7 @@ def wanted(files: Sequence[File], pattern: str = "") -> list[File]:
 
 def remove(model: str) -> int:
     """Takes a pulled model away; the bytes that became free, 0 where there was none."""
-    if not _ID.fullmatch(model) or ".." in model:
+    if not is_id(model):
         return 0
     free = 0
     for place in (settings.models() / model, settings.models() / ".half" / model.replace("/", "--")):
@@ -171,6 +171,11 @@ def remove(model: str) -> int:
     if owner.is_dir() and not any(owner.iterdir()):
         owner.rmdir()
     return free
+
+
+def is_id(model: str) -> bool:
+    """Whether it is written as hubs name models: OWNER/MODEL."""
+    return bool(_ID.fullmatch(model)) and ".." not in model
 
 
 def here() -> Iterator[tuple[str, int]]:
@@ -189,7 +194,7 @@ def _asked(client: httpx.Client, address: str, **parameters: str) -> Any:
     return response.json()
 
 
-def _safe(path: str) -> bool:
+def is_safe(path: str) -> bool:
     """Whether a name that a hub tells stays below the folder, on every system."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and not any(
@@ -206,7 +211,8 @@ def _refusal(error: httpx.HTTPStatusError, source: Hub) -> str:
     return say("models.pull.status", host=source.name, status=status)
 
 
-def _room(folder: Path, needed: int) -> None:
+def room(folder: Path, needed: int) -> None:
+    """Errors: DiskFull, where fewer than the needed bytes (and 64 MB) are free."""
     while not folder.exists():
         folder = folder.parent
     if shutil.disk_usage(folder).free < needed + (64 << 20):
@@ -260,7 +266,7 @@ def _more(client: httpx.Client, file: File, path: Path, have: int) -> Iterator[i
                 yield have
 
 
-def _is(path: Path, file: File) -> bool:
+def is_whole(path: Path, file: File) -> bool:
     """Whether these are the bytes that the hub names."""
     if path.stat().st_size != file.size:
         return False
@@ -275,7 +281,7 @@ def _is(path: Path, file: File) -> bool:
     return digest.hexdigest() == wanted
 
 
-def _put(aside: Path, place: Path, card: dict[str, str], files: Sequence[File]) -> None:
+def put(aside: Path, place: Path, card: dict[str, str], files: Sequence[File]) -> None:
     """The files in their place; the card, which says that all are there, last."""
     place.mkdir(parents=True, exist_ok=True)
     known = place / settings.CARD
