@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.cli import run
+from rag.cli import in_place, run
 
 PAGE = """# 青溪县科协办起夜校
 
@@ -257,3 +257,23 @@ def test_errors_speak_english_where_asked(
     monkeypatch.setenv("RAG_LANG", "en")
     assert run(["ask", "水稻", "--library", shelf]) == 3
     assert "The library is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("--library L ask 问", "ask 问 --library L"),
+        ("--library=L people add 张三 --role editor", "people add 张三 --role editor --library=L"),
+        ("ask --library L 问 --search milvus:x.db", "--search milvus:x.db ask 问 --library L"),
+        ("--library L ask -- --library", "ask --library L -- --library"),
+        ("list --library", "list --library"),
+        ("--help", "--help"),
+    ],
+)
+def test_the_library_is_named_anywhere(written: str, meant: str) -> None:
+    assert in_place(written.split()) == meant.split()
+
+
+def test_the_library_may_be_named_before_the_command(page: Path, shelf: str) -> None:
+    assert run(["--library", shelf, "add", str(page)]) == 0
+    assert run(["--library", shelf, "ask", "夜校首期招收多少学员？"]) == 0

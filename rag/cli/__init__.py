@@ -33,7 +33,7 @@ def run(words: list[str]) -> int:
         from rag.cli.commands import app
 
         command = typer.main.get_command(app)
-        result = command.main(args=search_first(words), prog_name="rag", standalone_mode=False)
+        result = command.main(args=in_place(words), prog_name="rag", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except Error as error:
         if debug:
@@ -65,14 +65,20 @@ def run(words: list[str]) -> int:
         return 1
 
 
-def search_first(words: Sequence[str]) -> list[str]:
-    """`--search MILVUS` may stand anywhere: it belongs to `rag` itself, so it goes before the command's name."""
-    ours = words[: words.index("--")] if "--" in words else words
-    at = next((i for i, word in enumerate(ours) if word == "--search" or word.startswith("--search=")), None)
-    if at is None:
-        return list(words)
-    end = at + (2 if words[at] == "--search" else 1)
-    return [*words[at:end], *words[:at], *words[end:]]
+def in_place(words: Sequence[str]) -> list[str]:
+    """`--search MILVUS` and `--library DIR` may stand anywhere: the one belongs to `rag` itself and goes before the
+    command's name, the other to the command and goes behind it."""
+    end = words.index("--") if "--" in words else len(words)
+    first, ours = _taken("--search", list(words[:end]))
+    last, ours = _taken("--library", ours)
+    return [*first, *ours, *last, *words[end:]]
+
+
+def _taken(option: str, words: list[str]) -> tuple[list[str], list[str]]:
+    """The option with its value, and the words without them."""
+    at = next((i for i, word in enumerate(words) if word == option or word.startswith(f"{option}=")), len(words))
+    end = at + (2 if words[at : at + 1] == [option] else 1)
+    return words[at:end], words[:at] + words[end:]
 
 
 def wrong_usage(error: Exception) -> Exception:
