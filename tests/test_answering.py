@@ -73,6 +73,21 @@ def test_a_question_about_something_else_is_refused_and_names_the_nearest() -> N
     assert reply.refused and reply.reason == "no_evidence" and len(reply.nearest) <= 3
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("本报讯（记者 张三）观鸟节将于11月9日举行。", "观鸟节将于11月9日举行。"),
+        ("本報訊 觀鳥節將於11月9日舉行。", "觀鳥節將於11月9日舉行。"),
+        ("新华社成都2月1日电 大桥昨日通车。", "大桥昨日通车。"),
+        ("● 先关掉燃气阀门。", "先关掉燃气阀门。"),
+        ("本报记者昨日登上大桥。", "本报记者昨日登上大桥。"),
+    ],
+)
+def test_what_stands_before_a_report_is_not_quoted(text: str, said: str) -> None:
+    (candidate,) = gather([hit(text, start=7)])
+    assert candidate.text == said == text[candidate.start - 7 : candidate.end - 7]
+
+
 def test_a_passage_that_speaks_of_nothing_asked_about_is_no_topic_of_the_question() -> None:
     candidates = gather([hit("圈养的大熊猫有375只，野外的有1864只。")])
     assert all(off_topic(understand("我家邻居养了几只猫？"), candidates))

@@ -14,7 +14,11 @@ from rag.types import Evidence, Hit
 
 _ROW = re.compile(r"^\s*\|.*\|\s*$|^[^\t\n]{1,40}(?:\t[^\t\n]{0,60})+$")
 _RULE = re.compile(r"^[\s|:+=\-—]+$")
-_MARK = re.compile(r"^[●■◆▲▶★•·\-*]\s*")
+# What stands before a sentence and says nothing of it: a list's sign; a report's 本报讯（记者 某某）, 新华社北京2月1日电.
+_MARK = re.compile(
+    r"^(?:[●■◆▲▶★•·\-*]\s*"
+    r"|(?:本[报報刊网網][讯訊]|(?:新华|新華|中新)社\w{2,8}\d{1,2}日[电電])\s*(?:[（(][^（()）]{2,30}[）)])?[\s，,：:]*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
