@@ -77,18 +77,18 @@ def read_again(question: Question, hits: Sequence[Hit], reader: Reader) -> list[
     others = (h.score for h in hits if h.article_id != hits[0].article_id)
     if len(hits) < 2 or hits[0].score - next(others, 0.0) >= AHEAD:
         return list(hits)
-    first = hits[:READ]
+    told = reader.of(question.text, hits[:READ])
+    first = hits[: len(told)]
     odds = [math.log(max(h.score, 1e-4) / max(1 - h.score, 1e-4)) for h in first]
     scores = [
-        1 / (1 + math.exp(-(ORDER * odd + TOLD * read.answers + LEVEL)))
-        for odd, read in zip(odds, reader.of(question.text, first), strict=True)
+        1 / (1 + math.exp(-(ORDER * odd + TOLD * read.answers + LEVEL))) for odd, read in zip(odds, told, strict=True)
     ]
     again = [
         replace(h, score=round(s, 4), why=replace(h.why, rerank=round(s, 4)))
         for h, s in zip(first, scores, strict=True)
     ]
     again.sort(key=lambda h: -h.score)
-    return [*again, *(replace(h, score=min(h.score, again[-1].score)) for h in hits[READ:])]
+    return [*again, *(replace(h, score=min(h.score, again[-1].score)) for h in hits[len(first) :])]
 
 
 def rank(question: Question, hits: Sequence[Hit], embedder: Embedder) -> list[Hit]:

@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from rag import settings
+from rag.answering.extractive import Extractive
 from rag.answering.reader import ASKED, LETTER, NOTHING, PAIR, PLAIN, WINDOW, Reader, windows
 from rag.answering.selector import best_span
+from rag.question import understand
+from rag.retrieval import read_again
 from rag.text import fold
+from rag.types import Hit
 
 BRIDGE = "迎春橋長86.4米，共有7個橋孔。橋建於1936年，是縣城最長的石拱橋。"
 
@@ -93,3 +97,20 @@ def test_what_is_read_hardly_depends_on_what_is_read_beside_it() -> None:
 def test_nothing_to_read_is_read_without_a_word() -> None:
     assert reader()("桥多长", []) == []
     assert len(reader()("桥多长", [("", "")])[0].start) == 0
+
+
+def hit(n: int, text: str) -> Hit:
+    return Hit(n, f"a{n}", "d", "", 0, len(text), text, 1.0 - n / 10)
+
+
+def test_a_slow_machine_answers_from_what_it_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    hits = [hit(0, BRIDGE), hit(1, "白鹭湾有候鸟14种。"), hit(2, "番茄亩产低约8%。")]
+    mine = Reader(settings.builtin_models())
+    assert len(mine.of("橋有幾個橋孔", hits)) == 3
+    monkeypatch.setattr("rag.answering.reader.PATIENCE", -1.0)  # it has passed before the first is read
+    assert len(mine.of("橋有幾個橋孔", hits)) == 3  # what was read is not read again
+    assert len(mine.of("番茄亩产低多少", hits)) == 1
+    question = understand("橋有幾個橋孔？")
+    assert [h.passage_id for h in read_again(question, [hit(0, "甲"), hit(1, "乙"), hit(2, "丙")], mine)] == [0, 1, 2]
+    reply = Extractive(Reader(settings.builtin_models())).reply(question, hits)
+    assert not reply.refused and "7個橋孔" in reply.answer

@@ -7,8 +7,10 @@ the word lists nor the vectors do. Texts are folded first; folding keeps offsets
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ Ints = NDArray[np.int64]
 QUESTION_PIECES = 48  # of a question; what is past them is not read
 WINDOW = 208  # pieces of a passage, its heading included, in one run
 PIECES_AT_ONCE = 1024
+PATIENCE = 2.0  # seconds of reading for a question; a machine so slow answers from the passages read by then
 LONGEST = 32  # pieces of the exact words at most
 # What a piece is to the question: the network is told, so that it need not learn to spell.
 NOTHING, ASKED, PLAIN, LETTER, PAIR = range(5)
@@ -144,15 +147,19 @@ class Reader:
         self._held: tuple[str, dict[tuple[str, str], Read]] = "", {}
 
     def of(self, question: str, hits: Sequence[Hit]) -> list[Read]:
-        """What is read in each hit, under its heading. What was read for the same question just before (in ordering the
-        hits) is not read again; threads at worst read twice."""
+        """What is read in each hit, under its heading, in their order; of fewer than all where PATIENCE ends before. What
+        was read for the same question just before (in ordering the hits) is not read again; threads at worst read twice."""
         asked, held = self._held
         held = dict(held) if asked == question else {}
         wanted = [(hit.text, hit.heading or hit.title) for hit in hits]
         missing = list(dict.fromkeys(w for w in wanted if w not in held))
-        held.update(zip(missing, self(question, missing), strict=True))
+        until = time.monotonic() + PATIENCE
+        for n, one in enumerate(missing):  # one at a time: six at once take a third longer
+            if n and time.monotonic() > until:
+                break
+            held[one] = self(question, [one])[0]
         self._held = question, held
-        return [held[w] for w in wanted]
+        return [held[w] for w in takewhile(held.__contains__, wanted)]
 
     def __call__(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Read]:
         """What is read in each (text, heading). Pieces of a long text's windows are compared by adding how likely each
