@@ -29,14 +29,18 @@ _HELPERS = frozenset(
 _COMPARING = frozenset("超过 达到 高于 低于 大于 小于 多于 少于 超出 突破 不足 满 足".split())  # _bounds minds them
 _MOSTLY = re.compile("通常|往往|一般|可能|多半|大多|有时")
 _SCOPE = 9  # characters that a negation reaches
-_OPPOSITES = [
+# What happens one way or the other, but not both ways.
+CHANGES = (
     ("增加", "减少"), ("增长", "下降"), ("上升", "下降"), ("提高", "降低"), ("提前", "推迟"), ("扩大", "缩小"),
-    ("延长", "缩短"), ("高于", "低于"), ("多于", "少于"), ("大于", "小于"), ("优于", "劣于"), ("以上", "以下"),
-    ("之前", "之后"), ("允许", "禁止"), ("支持", "反对"), ("成功", "失败"), ("免费", "收费"), ("增产", "减产"),
-    ("上涨", "下跌"), ("盈利", "亏损"), ("开放", "关闭"), ("开工", "完工"), ("加强", "减弱"), ("顺时针", "逆时针"),
-    ("容易", "困难"), ("安全", "危险"), ("有效", "无效"), ("合格", "不合格"), ("公开", "秘密"), ("升高", "降低"),
-    ("最多", "最少"), ("最高", "最低"), ("最大", "最小"), ("至多", "至少"), ("内部", "外部"), ("进口", "出口"),
-]  # fmt: skip
+    ("延长", "缩短"), ("允许", "禁止"), ("支持", "反对"), ("成功", "失败"), ("免费", "收费"), ("增产", "减产"),
+    ("上涨", "下跌"), ("上调", "下调"), ("盈利", "亏损"), ("开放", "关闭"), ("加强", "减弱"), ("升高", "降低"),
+)  # fmt: skip
+_OPPOSITES = (
+    *CHANGES, ("高于", "低于"), ("多于", "少于"), ("大于", "小于"), ("优于", "劣于"), ("以上", "以下"),
+    ("之前", "之后"), ("开工", "完工"), ("顺时针", "逆时针"), ("容易", "困难"), ("安全", "危险"), ("有效", "无效"),
+    ("合格", "不合格"), ("公开", "秘密"), ("最多", "最少"), ("最高", "最低"), ("最大", "最小"), ("至多", "至少"),
+    ("内部", "外部"), ("进口", "出口"),
+)  # fmt: skip
 # Words that claim all of something, and what beside it in the evidence bears them out.
 _ALL = ("全部", "所有", "全体", "一律", "任何", "每一个", "每个", "每一", "每所", "每家")
 _ALL_THERE = frozenset(
@@ -74,15 +78,15 @@ def turned(sentence: str, evidence: str) -> Iterator[tuple[str, str | None]]:
             return
     for no, words in _denials(told):
         word = next((w for w in words if _found(w, there)), "")
-        if word and not any(_near_no(there, i) for i in _found(word, there)):
+        if word and not any(denied(there, i) for i in _found(word, there)):
             yield f"{no}{word}", word
             return
     said = {word for _, words in _denials(told) for word in words}
     for no, word in ((no, word[:2]) for no, words in _denials(there) for word in words):
         at = _found(word, told)
-        if not at or word in said or any(_near_no(told, i) for i in at):
+        if not at or word in said or any(denied(told, i) for i in at):
             continue
-        if all(_near_no(there, i) for i in _found(word, there)) and _about(word, told, there):
+        if all(denied(there, i) for i in _found(word, there)) and _about(word, told, there):
             yield word, f"{no}{word}"
             return
     for pair in _OPPOSITES:
@@ -130,7 +134,7 @@ def _found(word: str, text: Marked) -> list[int]:
     return [m.start() for m in re.finditer(re.escape(word), text.folded)]
 
 
-def _near_no(text: Marked, at: int) -> bool:
+def denied(text: Marked, at: int) -> bool:
     """A negation in the same clause, before the word."""
     begin = max((m.start() + 1 for m in re.finditer(r"[，,；;：:。！？!?\n]", text.folded[:at])), default=0)
     return bool(
