@@ -85,6 +85,7 @@ class Library:
         from rag.conversations import Conversations
         from rag.corrections import Corrections
         from rag.helpdesk import HelpDesk
+        from rag.pages import Pages
 
         self.settings = settings
         self.conversations = Conversations(store)  # what readers asked, kept for them
@@ -92,6 +93,7 @@ class Library:
         self.corrections = Corrections(store, lambda: self._meaning.serving().index.catch_up())
         self.desk = HelpDesk(store, self._enter)  # what readers lack, what editors answer
         self.dials = Dials(store)  # what editors set
+        self.pages = Pages(store)  # of PDF files and scans, as they look
         self._store = store
         self._meaning = Meaning(store, settings)
         self._opening = threading.RLock()

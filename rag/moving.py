@@ -24,10 +24,10 @@ from rag.store import Store
 from rag.words import say
 
 # In the order in which they refer to one another; each by numbers, so that "up to here" is one row.
-GROWN = (t.documents, t.articles, t.halves, t.passages, t.removals, t.models, t.vectors, t.bands, t.twins)
+GROWN = (t.documents, t.pages, t.articles, t.halves, t.passages, t.removals, t.models, t.vectors, t.bands, t.twins)
 WHOLE = tuple(table for table in t.metadata.sorted_tables if table not in GROWN)
 AT_ONCE = 2000  # rows between two commits, fewer where they are long
-LONG = {"articles": 200, "halves": 200, "parts": 2, "exchanges": 200}  # rows of these
+LONG = {"pages": 8, "articles": 200, "halves": 200, "parts": 2, "exchanges": 200}  # rows of these
 MARK = "moving"  # the setting of a library that is not all there yet: from which, as of which change
 TRIES = 3
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from rag import conversations, reprints
+from rag import conversations, pages, reprints
 from rag import tables as t
 from rag.changes import Gone, Put
 from rag.errors import FileRefused
@@ -41,8 +41,8 @@ def put(
     old = c.execute(sa.select(t.documents).where(d.source == document.source)).first()
     if old is not None and (old.sha256, old.splitter) == (document.sha256, splitter):
         return Put("unchanged", _last(c, "change"), old.id, old.articles, old.passages)
-    change = _next(c, "change")
-    number = old.id if old is not None else _next(c, "document")
+    change = next_number(c, "change")
+    number = old.id if old is not None else next_number(c, "document")
     row = {
         "source": document.source,
         "sha256": document.sha256,
@@ -63,6 +63,8 @@ def put(
         c.execute(sa.insert(t.documents), {"id": number, **row})
     else:
         c.execute(sa.update(t.documents).where(d.id == number), row)
+    if document.images or (old is not None and old.sha256 != document.sha256):  # corrected, its pages are as they were
+        pages.keep(c, number, document.images)
     held, were, _ = joining.withdraw(c, t.halves.c.document == number)
     writer = Writer(c, document.source, number, change)
     writer.replaces(but=were)
@@ -257,18 +259,20 @@ def remove(c: sa.Connection, names: Sequence[str]) -> list[Gone]:
         if not rows:
             gone.append(Gone(name))
             continue
-        change = change or _next(c, "change")
+        change = change or next_number(c, "change")
         a = t.articles.c
         ids = {i for some in chunks(rows) for i in c.execute(sa.select(a.article_id).where(a.id.in_(some))).scalars()}
         ids |= set(c.execute(sa.select(t.halves.c.article_id).where(parts)).scalars())  # cited before they were joined
         conversations.forget(c, ids)
         touched = {i for some in chunks(rows) for i in c.execute(sa.select(a.document).where(a.id.in_(some))).scalars()}
         probes = _probes(c, rows)
+        printed = pages.printed(c, rows)
         days, _, of = joining.withdraw(c, parts)
         went = delete_articles(c, rows, change)
         if days:
             joining.settle(c, days, change)
         recount(c, sorted(touched | of))
+        pages.withhold(c, sorted(touched | of), printed)
         gone.append(Gone(name, len(rows), tuple(went), probes))
     return gone
 
@@ -342,6 +346,7 @@ def recount(c: sa.Connection, numbers: Sequence[int]) -> None:
                 sa.update(t.documents).where(d.id == number), {"articles": count, "passages": held, "written": written}
             )
         else:
+            pages.forget(c, number)
             c.execute(sa.delete(t.documents).where(d.id == number))
 
 
@@ -355,13 +360,13 @@ def put_vectors(c: sa.Connection, model: str, ids: Sequence[int], vectors: NDArr
         raise ValueError(f"{len(ids)} ids, but vectors of shape {vectors.shape}")
     known = c.execute(sa.select(m.id, m.dimension).where(m.name == model)).first()
     if known is None:
-        number = _next(c, "model")
+        number = next_number(c, "model")
         c.execute(sa.insert(t.models), {"id": number, "name": model, "dimension": vectors.shape[1]})
     elif known.dimension != vectors.shape[1]:
         raise ValueError(f"{model} has {known.dimension} dimensions, not {vectors.shape[1]}")
     else:
         number = known.id
-    change = _next(c, "change")
+    change = next_number(c, "change")
     packed = vectors.astype("<f2")
     of = {int(i): row for row, i in enumerate(ids)}
     for some in chunks(list(of)):
@@ -393,7 +398,7 @@ def _set(c: sa.Connection, name: str, value: int) -> None:
     c.execute(sa.update(t.counters).where(t.counters.c.name == name), {"value": value})
 
 
-def _next(c: sa.Connection, name: str) -> int:
+def next_number(c: sa.Connection, name: str) -> int:
     """The next number; the row stays locked until the commit, so numbers are committed in order."""
     c.execute(sa.update(t.counters).where(t.counters.c.name == name).values(value=t.counters.c.value + 1))
     return _last(c, name)

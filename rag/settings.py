@@ -147,6 +147,11 @@ def traces() -> str | None:
     return found
 
 
+def page_pictures() -> bool:
+    """Whether pictures are kept of the pages of PDF files and scans; RAG_PAGES=0: their text alone."""
+    return os.environ.get("RAG_PAGES", "") != "0"
+
+
 def environment(**more: str) -> dict[str, str]:
     """This process's own, for one that it starts."""
     return {**os.environ, **more}

@@ -23,7 +23,7 @@ from rag.settings import Server
 if TYPE_CHECKING:
     from filelock import FileLock
 
-REVISION = "0007"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
+REVISION = "0008"  # the newest in migrations/versions (held by a test), so that alembic stays unread (0.25 s)
 DATABASE = "library.db"
 OURS = {
     DATABASE,
@@ -141,6 +141,18 @@ halves = Table(  # of stories that go on upon another page, as their files have 
     Column("article_id", String(80), nullable=False, index=True),  # its own, when it stands alone
     Column("date", String(40), nullable=False, index=True),  # of the issue
     Column("said", Text, nullable=False),  # JSON of the article, with its `half`
+)
+
+pages = Table(  # of PDF files and scans: how they look, and where their lines stand, see `rag.pages`
+    "pages",
+    metadata,
+    Column("document", _Id, ForeignKey("documents.id"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("width", Integer, nullable=False),  # pixels
+    Column("height", Integer, nullable=False),
+    Column("letters", Text, nullable=False),  # of its lines, without marks and folded: sentences are looked up in them
+    Column("lines", Text, nullable=False),  # JSON list of [text, left, top, right, bottom, down]
+    Column("image", LargeBinary, nullable=False),  # WebP; empty where an article that stands on it was removed
 )
 
 bands = Table(  # what an article is found alike by, see `rag.reprints`

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from rag import servers
 from rag import tables as t
 from rag.errors import NoQueue
+from rag.pages import lacking
 from rag.settings import Server
 from rag.types import Receipt
 from rag.words import say
@@ -96,6 +97,7 @@ class Tasks:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         kept = self._store.document(source) if self._store.unchanged(source, sha256, splitter) else None
+        kept = None if kept is not None and lacking(self._store, kept) else kept
         row = {
             "batch": batch,
             "source": source,

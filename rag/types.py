@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rag.pagetypes import PageImage
 
 BlockKind = Literal["paragraph", "heading", "table", "list", "caption"]
 Status = Literal["added", "unchanged", "replaced", "refused"]
@@ -63,6 +66,7 @@ class Document:
     date: str | None = None
     column: str | None = None
     losses: tuple[str, ...] = ()  # what could not be read, a sentence each
+    images: tuple[PageImage, ...] = field(default=(), repr=False)  # of the pages of a PDF or a scan
 
 
 # ---------------------------------------------------------------- keeping

@@ -89,6 +89,7 @@ def keep(
     store: Store, document: Document | FileRefused, source: str, corrected: Corrected, also: Also | None = None
 ) -> Receipt:
     """Keeps one document; its receipt. `corrected`: what editors changed is changed again. `also`: done in the same transaction, whatever the receipt says."""
+    from rag import pages
     from rag.articles import cut
     from rag.passages import VERSION, split
 
@@ -104,6 +105,7 @@ def keep(
         named, reason = str(document.fields.get("file", source)), str(document.fields.get("reason", document))
         return without(Receipt(named, "refused", reason, seconds=time.monotonic() - started))
     if store.unchanged(document.source, document.sha256, VERSION):
+        pages.fill(store, document)
         kept = store.document(document.source)
         articles, passages = (kept.articles, kept.passages) if kept else (0, 0)
         return without(receipt(document, "unchanged", started, articles, passages))

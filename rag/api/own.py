@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from rag.words import say
 DATE = r"^\d{4}(-\d{2}(-\d{2})?)?$"
 BY_READERS, BY_EDITORS = [Depends(caller.reader)], [Depends(caller.editor)]
 MANY = Query(ge=1, le=1000)
+AT = Query(ge=0, le=1 << 30)
 
 
 class Only(BaseModel):
@@ -92,6 +94,18 @@ class Own:
 
     def article(self, article_id: str) -> JSONResponse:
         return JSONResponse(self.library.article(article_id[:300]).to_json())
+
+    def framed(self, article_id: str, start: Annotated[int, AT] = 0, end: Annotated[int, AT] = 0) -> JSONResponse:
+        return JSONResponse(self.library.pages.frame(article_id[:300], start, end).to_json())
+
+    def page(self, document_id: int, number: int, request: Request) -> Response:
+        """A browser asks each time whether its copy still stands: a page may go."""
+        image = self.library.pages.image(document_id, number)
+        tag = f'"{hashlib.sha256(image).hexdigest()[:32]}"'
+        headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(image, headers=headers, media_type="image/webp")
 
     async def add(self, request: Request) -> JSONResponse:
         """Files of a form (multipart), one receipt each. They are written to disk as they come, never held in memory."""
@@ -170,7 +184,9 @@ def add_to(router: APIRouter, own: Own) -> None:
     at("GET", "/api/documents", own.documents, "documents", BY_READERS)
     at("POST", "/api/documents", own.add, "add", BY_EDITORS, openapi_extra=_FORM)
     at("DELETE", "/api/documents/{document_id:path}", own.remove, "remove", BY_EDITORS)
+    at("GET", "/api/articles/{article_id:path}/pages", own.framed, "framed", BY_READERS)
     at("GET", "/api/articles/{article_id:path}", own.article, "article", BY_READERS)
+    at("GET", "/api/documents/{document_id}/pages/{number}", own.page, "page", BY_READERS, response_class=Response)
     at("GET", "/healthz", own.healthy, "healthy", [])
     at("GET", "/readyz", own.ready, "ready", [])
     at("GET", "/metrics", own.metrics, "metrics", BY_READERS)

@@ -269,7 +269,8 @@ class Reader:
         if span is not None and quote and article.text[span[0] : span[1]] != quote:
             start = article.text.find(quote)  # places that were kept are not believed, but looked up
             span = (start, start + len(quote)) if start >= 0 else None
-        return sources.panel(self.say, article, reference, span, place, reprints, self._neighbours(article))
+        printed = self.library.pages.any_of(article.article_id)
+        return sources.panel(self.say, article, reference, span, place, reprints, self._neighbours(article), printed)
 
     def _neighbours(self, article: Article) -> list[Article]:
         """Others of the same issue: the articles around it in its file, else those of the same day and folder."""

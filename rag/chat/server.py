@@ -48,7 +48,7 @@ MOST_BY_PATH = {
     "/password": 10_000,
     "/api/restore": 50_000_000_000,
 }
-OURS_HERE, OF_THE_DOOR = ("chat.css", "desk.css", "chat.js", "desk.js"), ("door.css", "door.js")
+OURS_HERE, OF_THE_DOOR = ("chat.css", "desk.css", "pages.js", "chat.js", "desk.js"), ("door.css", "door.js")
 VISITOR = "rag_visitor"  # the cookie by which a server for others knows a browser again
 STATIC = ("/ui/", "/assets/")
 OURS = ("/api/", "/v1/", "/mcp", "/healthz", "/readyz", "/metrics")  # addresses for programs: they are refused in JSON

@@ -34,7 +34,7 @@ class Flow:
     def __init__(self, type_: Type, sheet: Sheet) -> None:
         self.type, self.sheet = type_, sheet
         self.out: list[Placed] = []
-        self.open: tuple[str, Line] | None = None  # the paragraph that is being read, and its first line
+        self.open: tuple[str, list[Line]] | None = None  # the paragraph that is being read, and its lines
         self.joined = False  # it began without an indent
         self.full = False  # its last line reached the column's edge
         self.room = 0.0  # what its last line left free
@@ -91,9 +91,9 @@ class Flow:
         starts = indented or self.listed or bool(_BULLET.match(line.text)) or short or bool(gap and ended) or signs
         if self.open is None or starts:
             self._close()
-            self.open, self.joined = (line.text, line), not indented
+            self.open, self.joined = (line.text, [line]), not indented
         else:
-            self.open = (join(self.open[0], line.text), self.open[1])
+            self.open = (join(self.open[0], line.text), [*self.open[1], line])
         self.room = right - line.right
         self.full = self.room < 1.15 * size
 
@@ -108,9 +108,10 @@ class Flow:
             and abs((last.size or 0) - line.size) < 0.05 * line.size
             and (0 <= line.top - last.box[3] < 0.6 * line.size and abs(last.box[0] - line.left) < 12 * line.size)
         ):
-            self.out[-1] = Placed(replace(last, text=last.text + line.text, box=line.box))
+            before = self.out[-1].lines
+            self.out[-1] = Placed(replace(last, text=last.text + line.text, box=line.box), lines=(*before, line))
             return
-        self.out.append(Placed(self.sheet.block(line.text, line, "heading", 3)))
+        self.out.append(Placed(self.sheet.block(line.text, line, "heading", 3), lines=(line,)))
 
     def _caption(self, lines: list[Line]) -> None:
         """Rows in another type between the text's: one block, behind the paragraph that it interrupts."""
@@ -124,13 +125,15 @@ class Flow:
                 and p[0] - 5 <= lines[0].left <= p[2]
                 for p in self.sheet.pictures
             )
-            self.later.append(Placed(self.sheet.block(text, lines[0], "caption" if beside else "paragraph")))
+            block = self.sheet.block(text, lines[0], "caption" if beside else "paragraph")
+            self.later.append(Placed(block, lines=tuple(lines)))
             if self.open is None or not (self.full and open_ended(self.open[0])):
                 self._close()
             lines.clear()
 
     def _close(self) -> None:
         if self.open is not None:
-            self.out.append(Placed(self.sheet.block(*self.open), self.joined))
+            text, lines = self.open
+            self.out.append(Placed(self.sheet.block(text, lines[0]), self.joined, tuple(lines)))
         self.out += self.later
         self.open, self.full, self.later = None, False, []

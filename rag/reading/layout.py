@@ -43,11 +43,14 @@ def blocks(sheet: Sheet) -> list[Placed]:
     return _Page(sheet).read()
 
 
-def flowing(sheets: Sequence[Sheet]) -> list[Block]:
-    """The blocks of pages; a paragraph that a page's end broke is joined where nothing stands between."""
+def flowing(sheets: Sequence[Sheet]) -> tuple[list[Block], dict[int, list[Line]]]:
+    """The blocks of pages; a paragraph that a page's end broke is joined where nothing stands between. And each page's
+    lines as they are read."""
     whole: list[Block] = []
+    lines: dict[int, list[Line]] = {}
     for sheet in sheets:
         fresh = blocks(sheet)
+        lines[sheet.number] = [line for placed in fresh for line in placed.lines]
         if (
             whole
             and fresh
@@ -58,7 +61,7 @@ def flowing(sheets: Sequence[Sheet]) -> list[Block]:
             whole[-1] = replace(whole[-1], text=join(whole[-1].text, fresh[0].block.text))
             fresh = fresh[1:]
         whole += [f.block for f in fresh]
-    return whole
+    return whole, lines
 
 
 class _Page:
@@ -128,24 +131,20 @@ class _Page:
                     rows[-1].append(line)
                 else:
                     rows.append([line])
-            cells = []
+            cells, ordered = [], list[Line]()
             for row in rows:
                 columns: list[list[str]] = [[] for _ in range(len(edges) + 1)]
                 for line in sorted(row, key=lambda n: n.left):
                     columns[sum((line.left + line.right) / 2 > e for e in edges)].append(line.text)
+                    ordered.append(line)
                 cells.append([" ".join(c).replace("|", "／") for c in columns])
             if len(rows) < 2:
                 continue
             from rag.reading.web import markdown_table
 
             text = markdown_table(cells)
-            items.append(
-                Item(
-                    box,
-                    blocks=[Placed(Block(text, "table", page=self.sheet.number, box=box, size=self.size))],
-                    kind="table",
-                )
-            )
+            block = Block(text, "table", page=self.sheet.number, box=box, size=self.size)
+            items.append(Item(box, blocks=[Placed(block, lines=tuple(ordered))], kind="table"))
             gone = {id(n) for n in held}
             rest = [n for n in rest if id(n) not in gone]
         return items, rest
@@ -251,7 +250,7 @@ class _Page:
         out: list[Placed] = []
         for strip in strips:
             assert strip.line is not None
-            out.append(Placed(self.sheet.block(f"▌{strip.line.text}", strip.line)))
+            out.append(Placed(self.sheet.block(f"▌{strip.line.text}", strip.line), lines=(strip.line,)))
         heads = self._head_zone(lines)
         out += self._heads(heads)
         taken = {id(n) for n in heads}
@@ -301,7 +300,7 @@ class _Page:
                 rows[-1].append(line)
             else:
                 rows.append([line])
-        heads: list[tuple[str, Line]] = []
+        heads: list[tuple[str, Line, list[Line]]] = []  # the text, its last row, all its lines
         for row in rows:
             row.sort(key=lambda n: n.left)
             text, line = " ".join(n.text for n in row), row[0]
@@ -312,11 +311,12 @@ class _Page:
                 and self.type.headlike(line)
             )
             if alike and line.top - heads[-1][1].bottom < 0.9 * line.size:
-                before = heads[-1][0]
-                heads[-1] = (before + ("" if straddles(before, text) else " ") + text, line)
+                before, _, rows_before = heads[-1]
+                joined = before + ("" if straddles(before, text) else " ") + text
+                heads[-1] = (joined, line, [*rows_before, *row])
             else:
-                heads.append((text, line))
-        largest = max((line.size for _, line in heads), default=0.0)
+                heads.append((text, line, row))
+        largest = max((line.size for _, line, _ in heads), default=0.0)
         return [
             Placed(
                 self.sheet.block(
@@ -324,9 +324,10 @@ class _Page:
                     line,
                     "heading" if self.type.headlike(line) else "paragraph",
                     1 if line.size > 0.9 * largest else 2,
-                )
+                ),
+                lines=tuple(own),
             )
-            for text, line in heads
+            for text, line, own in heads
         ]
 
     def _columns(self, items: list[Item]) -> list[Placed]:

@@ -44,7 +44,7 @@ def straightened(grey: Grey, angle: float) -> Grey:
 
     if abs(angle) < 0.04:
         return grey
-    height, width = grey.shape
+    height, width = grey.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, 1.0)
     return cv2.warpAffine(grey, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
 

@@ -16,10 +16,12 @@ from typing import Any
 
 from rag.reading import layout
 from rag.reading.encodings import garbled, plausibility
+from rag.reading.picturing import WIDEST, Album, size_of
 from rag.reading.plain import MAX_BYTES, digest, tidy
 from rag.reading.recognition import DOUBTFUL, LARGEST, MAX_SCANS, Picture, Recogniser
 from rag.reading.refusing import Unreadable, ranges
 from rag.reading.sheet import Box, Line, Sheet, area, between, without_margins
+from rag.settings import page_pictures
 from rag.types import Document
 from rag.words import say
 
@@ -46,7 +48,7 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
         raise Unreadable(
             "encrypted" if "assword" in str(error) else "damaged", detail=str(error) or type(error).__name__
         ) from error
-    with pdf:
+    with pdf, Album() as album:
         count = len(pdf)
         if count > MAX_PAGES:
             raise Unreadable("too_many_pages", pages=count, limit=MAX_PAGES)
@@ -71,7 +73,9 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
                 rubbish.append(number)
             else:
                 sheets[number] = sheet
-        recognised, told = _recognised(pdf, source, sorted(empty + rubbish), recogniser, needed=not sheets)
+                if album.room(number):
+                    _pictured(pdf, sheet, album)
+        recognised, told = _recognised(pdf, source, sorted(empty + rubbish), recogniser, album, needed=not sheets)
         losses += told
     empty, rubbish = [n for n in empty if n not in recognised], [n for n in rubbish if n not in recognised]
     sheets |= recognised
@@ -81,9 +85,12 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
             pages=count,
             detail=ranges(unread or [1]),
         )
-    blocks = layout.flowing(without_margins([sheets[n] for n in sorted(sheets)]))
+    ordered = without_margins([sheets[n] for n in sorted(sheets)])
+    blocks, lines = layout.flowing(ordered)
     if not blocks:
         raise Unreadable("no_text_in_pages", pages=count)
+    images = album.pages(ordered, lines)
+    losses += album.losses()
     for key, pages in (("empty_pages", empty), ("garbled_pages", rubbish), ("bad_pages", unread)):
         if pages:
             losses.append(say(f"reading.{key}", pages=ranges(pages)))
@@ -100,11 +107,12 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
         if re.search(r"[\u4e00-\u9fff]{4}", title) and not re.search(r"\.\w{2,4}$|Microsoft|幻灯片|文档\d", title)
         else None,
         losses=tuple(losses),
+        images=images,
     )
 
 
 def _recognised(
-    pdf: Any, source: str, numbers: list[int], recogniser: Recogniser, needed: bool
+    pdf: Any, source: str, numbers: list[int], recogniser: Recogniser, album: Album, needed: bool
 ) -> tuple[dict[int, Sheet], list[str]]:
     """Pages without a text layer, by what they show; what was lost. Errors: Unreadable where nothing else is there."""
     import pypdfium2.raw as raw
@@ -127,6 +135,8 @@ def _recognised(
         for seen in recogniser.read((_picture(pdf, number) for number in wanted), len(wanted), source):
             if seen.sheet.lines:
                 sheets[seen.sheet.number] = seen.sheet
+                if seen.image is not None and album.room(seen.sheet.number):
+                    album.keep(seen.sheet.number, seen.image)
                 if seen.confidence < DOUBTFUL:
                     doubtful.append(seen.sheet.number)
     except Unreadable as missing:
@@ -146,9 +156,34 @@ def _picture(pdf: Any, number: int) -> Picture:
         bitmap = page.render(scale=scale, grayscale=True)
         grey = bitmap.to_numpy().copy()
         bitmap.close()
+        seen = _drawn(page, min(1.0, WIDEST / grey.shape[1]) * scale) if page_pictures() else None
     finally:
         page.close()
-    return Picture(number, grey.reshape(grey.shape[:2]), 1 / scale)
+    return Picture(number, grey.reshape(grey.shape[:2]), 1 / scale, seen)
+
+
+def _drawn(page: Any, scale: float, rotation: int = 0) -> Any:
+    """A page in colour, as numbers; `rotation` on top of what the file says."""
+    bitmap = page.render(scale=scale, rotation=rotation, rev_byteorder=True)
+    pixels = bitmap.to_numpy()[:, :, :3].copy()
+    bitmap.close()
+    return pixels
+
+
+def _pictured(pdf: Any, sheet: Sheet, album: Album) -> None:
+    """The page's picture, upright as its text is read. One that can't be drawn has none."""
+    import pypdfium2
+
+    page = pdf[sheet.number - 1]
+    try:
+        width, _ = size_of(sheet)
+        rotation = (sheet.turned - page.get_rotation()) % 360
+        shown = page.get_size()[rotation % 180 != 0]
+        album.take(sheet.number, _drawn(page, width / max(1.0, shown), rotation), not sheet.pictures)
+    except pypdfium2.PdfiumError:
+        return
+    finally:
+        page.close()
 
 
 def _stamped(sheet: Sheet, characters: int) -> bool:
@@ -190,7 +225,8 @@ def _sheet(pdf: Any, number: int) -> Sheet:
         text.close()
     finally:
         page.close()
-    return Sheet(number, width, height, _merged(lines, vertical), horizontal, vertical, frames, strips, pictures)
+    merged = _merged(lines, vertical)
+    return Sheet(number, width, height, merged, horizontal, vertical, frames, strips, pictures, turned, columns)
 
 
 def _stand(page: Any, text: Any) -> tuple[int, bool]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from rag.reading import marks
 from rag.reading.lines import Found, sheet_of
+from rag.reading.picturing import encoded
 from rag.reading.refusing import Unreadable
 from rag.reading.sheet import Box, Sheet
 from rag.settings import threads as cores
@@ -38,6 +39,7 @@ class Picture(NamedTuple):
     number: int  # from 1
     grey: marks.Grey
     scale: float | None  # points a pixel, where known
+    colour: Any = None  # the same, smaller and in colour, (height, width, 3) uint8: for readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Seen:
 
     sheet: Sheet
     confidence: float  # mean over characters; 1 on an empty page
+    image: tuple[bytes, int, int] | None = None  # WebP, width and height: the page as it was read, straight and upright
 
 
 class Recogniser:
@@ -95,19 +98,27 @@ class Recogniser:
         if larger > 1:
             grey = cv2.resize(grey, None, fx=1 / larger, fy=1 / larger, interpolation=cv2.INTER_AREA)
             scale = scale and scale * larger
-        grey = marks.straightened(grey, marks.skew(grey))
+        askew, quarter = marks.skew(grey), None
+        grey = marks.straightened(grey, askew)
         found = self._found(grey, threads)
         if _lies(found):  # the page lies on its side: its lines stand upright
-            turned = [cv2.rotate(grey, way) for way in (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE)]
+            ways = [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE]
         elif len(found) > 4 and _confidence(found) < 0.6:
-            turned = [cv2.rotate(grey, cv2.ROTATE_180)]
+            ways = [cv2.ROTATE_180]
         else:
-            turned = []
-        for other in turned:
+            ways = []
+        upright = grey
+        for way in ways:
+            other = cv2.rotate(upright, way)
             again = self._found(other, threads)
             if again and not _lies(again) and _confidence(again) > (0 if _lies(found) else _confidence(found)):
-                grey, found = other, again
-        return Seen(sheet_of(page.number, grey, found, scale), round(_confidence(found), 4))
+                grey, found, quarter = other, again, way
+        sheet = sheet_of(page.number, grey, found, scale)
+        image = None
+        if page.colour is not None and sheet.lines:
+            shown = marks.straightened(page.colour, askew)
+            image = encoded(shown if quarter is None else cv2.rotate(shown, quarter))
+        return Seen(sheet, round(_confidence(found), 4), image)
 
     def _found(self, grey: marks.Grey, threads: int) -> list[Found]:
         """Errors: Unreadable."""

@@ -15,10 +15,12 @@ import numpy as np
 
 from rag.reading import layout
 from rag.reading.marks import Grey
+from rag.reading.picturing import TALLEST, WIDEST, Album, smaller
 from rag.reading.plain import digest, refuse_large
 from rag.reading.recognition import DOUBTFUL, LARGEST, MAX_SCANS, Picture, Recogniser, Seen
 from rag.reading.refusing import Unreadable, ranges
 from rag.reading.sheet import without_margins
+from rag.settings import page_pictures
 from rag.types import Document
 from rag.words import say
 
@@ -43,7 +45,7 @@ def read(path: Path, source: str, recogniser: Recogniser) -> Document:
             with Image.open(file, formats=_FORMATS) as image:
                 count = _frames(image)
                 wanted = min(count, MAX_SCANS)
-                pages = list(recogniser.read(_pictures(image, wanted, unread), wanted, source))
+                pages = list(recogniser.read(_pictures(image, path, wanted, unread), wanted, source))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise Unreadable("picture_large", limit=MAX_PIXELS // 10**6) from error
     except _BROKEN as error:
@@ -72,9 +74,15 @@ def _document(path: Path, source: str, pages: list[Seen], count: int, unread: li
     for key, numbers in (("doubtful_pages", doubtful), ("empty_pages", empty), ("bad_pages", unread)):
         if numbers:
             losses.append(say(f"reading.{key}", pages=ranges(numbers)))
-    blocks = layout.flowing(without_margins([seen.sheet for seen in read_]))
+    sheets = without_margins([seen.sheet for seen in read_])
+    blocks, lines = layout.flowing(sheets)
     if not blocks:
         raise Unreadable("no_text_in_picture")
+    with Album() as album:
+        for seen in read_:
+            if seen.image is not None and album.room(seen.sheet.number):
+                album.keep(seen.sheet.number, seen.image)
+        losses += album.losses()
     return Document(
         source=source,
         format=path.suffix.lower().lstrip("."),
@@ -84,6 +92,7 @@ def _document(path: Path, source: str, pages: list[Seen], count: int, unread: li
         ocr_pages=len(read_),
         characters=sum(len(b.text) for b in blocks),
         losses=tuple(losses),
+        images=album.pages(sheets, lines),
     )
 
 
@@ -101,7 +110,7 @@ def _frames(image: Any) -> int:
     return count
 
 
-def _pictures(image: Any, count: int, unread: list[int]) -> Iterator[Picture]:
+def _pictures(image: Any, path: Path, count: int, unread: list[int]) -> Iterator[Picture]:
     """The pages; one that can't be unpacked is noted as unread. Errors: Unreadable for one that is too large."""
     for number in range(1, count + 1):
         try:
@@ -110,13 +119,29 @@ def _pictures(image: Any, count: int, unread: list[int]) -> Iterator[Picture]:
             if wide * tall > MAX_PIXELS:
                 raise Unreadable("picture_large", limit=MAX_PIXELS // 10**6)
             dots = _dots(image)
+            colour = _colour(image, path) if page_pictures() else None
             image.draft("L", (LARGEST, LARGEST))  # a JPEG is unpacked no larger than it is read
-            smaller = wide / image.size[0]
+            reduced = wide / image.size[0]
             grey = _grey(image)
         except _BROKEN:
             unread.append(number)
             continue
-        yield Picture(number, grey, 72 / dots * smaller if dots else None)
+        yield Picture(number, grey, 72 / dots * reduced if dots else None, colour)
+
+
+def _colour(image: Any, path: Path) -> Any:
+    """What readers see of the page: upright and in colour. A JPEG is unpacked for it once more, but smaller: for
+    recognition it is unpacked in grey."""
+    from PIL import Image, ImageOps
+
+    if image.format == "JPEG":
+        with Image.open(path, formats=("JPEG",)) as again:
+            again.draft("RGB", (WIDEST, WIDEST))
+            return np.asarray(smaller(ImageOps.exif_transpose(again), WIDEST, TALLEST * WIDEST))
+    if image.mode.startswith(("I", "F")):
+        return np.asarray(smaller(Image.fromarray(_grey(image)), WIDEST, TALLEST * WIDEST))
+    few = smaller(image, 2 * WIDEST, TALLEST * WIDEST)
+    return np.asarray(smaller(ImageOps.exif_transpose(few), WIDEST, TALLEST * WIDEST))
 
 
 def _dots(image: Any) -> float | None:

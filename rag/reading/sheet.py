@@ -48,6 +48,8 @@ class Sheet:
     frames: list[Box] = field(default_factory=list)
     strips: list[Box] = field(default_factory=list)  # dark bars, with a column's name as a rule
     pictures: list[Box] = field(default_factory=list)
+    turned: int = 0  # degrees with the clock by which the file's own page was turned to stand upright
+    columns: bool = False  # its lines are columns that are read from right to left
 
     def block(self, text: str, line: Line, kind: BlockKind = "paragraph", level: int = 0) -> Block:
         return Block(
@@ -67,6 +69,7 @@ class Placed:
 
     block: Block
     joined: bool = False
+    lines: tuple[Line, ...] = ()  # that it was made of, in order
 
 
 @dataclass(slots=True)

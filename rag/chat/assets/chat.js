@@ -170,6 +170,7 @@
       const low = mark.getBoundingClientRect(), view = body.getBoundingClientRect();
       if (low.bottom > view.bottom - 12) body.scrollTop += low.top - view.top - Math.max(16, (view.height - low.height) / 3);
     }
+    window.ragPages.opened(side);
     $("h2", side).focus({preventScroll: true});
     const chip = chipOf(current);
     markCurrent();
@@ -204,7 +205,7 @@
 
   function close() {
     if (!root.classList.contains("source")) return false;
-    root.classList.remove("source");
+    root.classList.remove("source", "paged");
     $("#col").inert = false;
     $("#bar").inert = false;
     markCurrent();
@@ -485,6 +486,7 @@
     "do-theme": () => { remember("night", root.classList.toggle("night") ? "1" : "0"); soon(); },
     "do-choose": (b) => send("choose", {article: b.dataset.article}),
     "do-more": () => send("more"),
+    ...window.ragPages.does,
     "do-remove": (b) => {
       if (b.classList.contains("sure")) { send("remove", {article: b.dataset.article}); return; }
       b.classList.add("sure");
@@ -550,7 +552,7 @@
     } else if ((event.key === " " || event.key === "Enter") && event.target.matches("#thread a.cite")) {
       event.preventDefault();
       event.target.click();
-    } else if (/^Arrow(Left|Right|Up|Down)$/.test(event.key) && root.classList.contains("source")) {
+    } else if (/^Arrow(Left|Right|Up|Down)$/.test(event.key) && root.classList.contains("source") && !event.target.closest(".pvs")) {
       const back = event.key === "ArrowLeft" || event.key === "ArrowUp";
       const inside = event.target.closest("#side") && /Left|Right/.test(event.key) && !event.altKey;
       if (inside || (event.altKey && /Up|Down/.test(event.key))) { event.preventDefault(); step(back ? -1 : 1); }

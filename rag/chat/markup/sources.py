@@ -42,9 +42,10 @@ def panel(
     place: Place | None = None,
     reprints: Sequence[Article] = (),
     neighbours: Sequence[Article] = (),
+    printed: bool = False,
 ) -> Html:
     """The panel: its bar, the clipping, how to cite it. `quoted` counts in the article's text; `reprints` say the same,
-    `neighbours` stand in the same issue."""
+    `neighbours` stand in the same issue. `printed`: the pages of its file can be shown."""
     meta = el(
         "div",
         el("div", el("h3", say("chat.panel.reference")), el("p", reference, css="gb")),
@@ -64,7 +65,39 @@ def panel(
         button("pri do-cite", "quote", say("chat.panel.copy")),
         css="sfoot",
     )
-    return _side(say, place, raw(clipping(say, article, quoted), meta), foot, article.title)
+    views = _views(say, article.article_id, at) if printed else None
+    return _side(say, place, raw(clipping(say, article, quoted), meta), foot, article.title, views)
+
+
+def _views(say: Say, article_id: str, at: str) -> tuple[Html, Html]:
+    """The switch between an article's text and the page it was printed on, and the place for that page."""
+    switch = el(
+        "div",
+        button("do-text", "text", say("chat.panel.as_text"), aria_pressed="true"),
+        button(
+            "do-pages", "file", say("chat.panel.as_page"), aria_pressed="false", data_article=article_id, data_at=at
+        ),
+        css="views",
+        role="group",
+        aria_label=say("chat.panel.views"),
+    )
+    bar = el(
+        "div",
+        icon_button("ghost do-page-back", "prev", say("chat.panel.page_back")),
+        el("span", css="pvn"),
+        icon_button("ghost do-page-on", "next", say("chat.panel.page_on")),
+        el(
+            "span",
+            button("do-zoom", "", say("chat.panel.whole"), data_to="whole", aria_pressed="false"),
+            button("do-zoom", "", say("chat.panel.full"), data_to="full", aria_pressed="true"),
+            css="zooms",
+            role="group",
+            aria_label=say("chat.panel.zoom"),
+        ),
+        css="pvbar",
+    )
+    shown = el("div", el("div", css="pvi"), css="pvs", tabindex="0", role="region", aria_label=say("chat.panel.page"))
+    return switch, el("div", bar, shown, el("p", css="pvt", role="status"), css="pv")
 
 
 def _others(heading: str, articles: Sequence[Article], where: Callable[[Article], Html]) -> Html | None:
@@ -100,7 +133,15 @@ def missing(say: Say, title: str, quote: str, place: Place | None) -> Html:
     )
 
 
-def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None, title: str = "") -> Html:
+def _side(
+    say: Say,
+    place: Place | None,
+    body: Html,
+    foot: Html | None = None,
+    title: str = "",
+    views: tuple[Html, Html] | None = None,
+) -> Html:
+    """`views`: what switches to another view of the source, and that view."""
     head = [esc(say("chat.panel.article"))]
     steps: list[Html] = []
     if place is not None:
@@ -132,9 +173,11 @@ def _side(say: Say, place: Place | None, body: Html, foot: Html | None = None, t
             icon_button("ghost do-close", "x", say("chat.panel.close")),
             css="sbar",
         ),
+        views[0] if views else None,
         el("div", body, css="sbody", tabindex="0", role="region", aria_label=say("chat.panel.text")),
+        views[1] if views else None,
         foot,
-        css="side",
+        css="side printed" if views else "side",
         role="complementary",
         aria_label=say("chat.panel.label"),
     )
