@@ -58,19 +58,21 @@ def _lines(said: str) -> list[PageLine]:
 
 
 def printed(c: sa.Connection, rows: Iterable[int]) -> list[str]:
-    """The letters of articles, for `withhold` once they are gone."""
-    a = t.articles.c
+    """The letters of those articles whose files have pages, for `withhold` once they are gone."""
+    a, h = t.articles.c, t.halves.c
+    paged = sa.select(t.pages.c.document)
+    there = sa.or_(a.document.in_(paged), a.id.in_(sa.select(h.article).where(h.document.in_(paged))))
     return [
         letters(title) + letters(text)
         for some in fetching.chunks(list(rows))
-        for title, text in c.execute(sa.select(a.title, a.text).where(a.id.in_(some)))
+        for title, text in c.execute(sa.select(a.title, a.text).where(a.id.in_(some), there))
     ]
 
 
 def withhold(c: sa.Connection, numbers: Iterable[int], gone: Sequence[str]) -> None:
     """Empties the pages of these documents on which something of the articles is printed that `printed` told of."""
     p = t.pages.c
-    for number in numbers:
+    for number in numbers if gone else ():
         rows = c.execute(sa.select(p.number, p.lines).where(p.document == number, p.width > 0)).all()
         for row in rows:
             lines = _lines(row.lines)

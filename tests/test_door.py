@@ -110,6 +110,8 @@ ROUTES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "POST /api/search": (IN, {"json": ASKED}),
     "GET /api/documents": (IN, {}),
     "GET /api/articles/none": (known(404), {}),
+    "GET /api/articles/none/pages": (known(404), {}),
+    "GET /api/documents/0/pages/0": (known(404), {}),
     "GET /api/conversations": (IN, {}),
     "GET /api/conversations/none": (known(404), {}),
     "GET /api/conversations/none.docx": (known(404), {}),
@@ -160,6 +162,7 @@ def test_the_table_knows_every_route_of_ours(house: House) -> None:
     described = house.clients["editor"].get("/openapi.json").json()["paths"]
     there = {f"{method.upper()} {path}" for path, methods in described.items() for method in methods}
     asked = {route.replace("/none.docx", "/{key}.{form}") for route in ROUTES}
+    asked |= {route.replace("/0/pages/0", "/{document_id}/pages/{number}") for route in asked}
     for name in ("key", "article_id", "document_id"):
         asked |= {route.replace("/none", f"/{{{name}}}") for route in asked}
     asked |= {route.replace("/builtin", "/{name}") for route in asked}

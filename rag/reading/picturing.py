@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]  # (height, width) grey, or (height, width, 3) red, green, blue
 
-TYPE = 16  # pixels of the text's type: enough to read it by
+TYPE = 20  # pixels of the text's type: good to read, on a phone's screen too
 NARROWEST, WIDEST = 1000, 1600  # pixels; a newspaper page of 5,700 characters then has 240 kB, a letter 30
 TALLEST = 3  # times the widest: a strip of paper is no wider than that allows
 MOST_PAGES, MOST_BYTES = 500, 100_000_000  # of one document

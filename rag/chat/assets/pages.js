@@ -6,7 +6,7 @@
   const $ = (css, from) => (from || document).querySelector(css);
   const $$ = (css, from) => Array.from((from || document).querySelectorAll(css));
   const word = (key, fields) => window.rag.word(key, fields);
-  const AIR = 4;              // pixels of the picture between the letters and their frame
+  const AIR = [4, 1];         // pixels of the picture between the letters and their frame, across and down
   let wanted = false;         // the reader looks at pages: the next source is shown so too
   let told = null, at = 0;    // what the server said of the source in the panel, and the page that is shown
 
@@ -85,7 +85,7 @@
     const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
     drawing.setAttribute("aria-hidden", "true");
-    for (const rows of columns(boxes.map(([a, b, c, d]) => [a * width - AIR, b * height - AIR, c * width + AIR, d * height + AIR]))) {
+    for (const rows of columns(boxes.map(([a, b, c, d]) => [a * width - AIR[0], b * height - AIR[1], c * width + AIR[0], d * height + AIR[1]]))) {
       const right = rows.flatMap(([, top, edge, bottom]) => [[edge, top], [edge, bottom]]);
       const left = rows.slice().reverse().flatMap(([edge, top, , bottom]) => [[edge, bottom], [edge, top]]);
       const outline = document.createElementNS("http://www.w3.org/2000/svg", "path");
@@ -102,6 +102,11 @@
       if (!follows) { found.push([box.slice()]); continue; }
       last[3] = (last[3] + box[1]) / 2;      // they meet in the middle
       rows.push([box[0], last[3], box[2], box[3]]);
+    }
+    // Justified lines end a hair apart: where they nearly agree, so does the outline.
+    for (const rows of found) for (const [side, most] of [[0, Math.min], [2, Math.max]]) for (let i = 1; i < rows.length; i++) {
+      const [one, two] = [rows[i - 1], rows[i]];
+      if (Math.abs(one[side] - two[side]) < 0.5 * (two[3] - two[1])) one[side] = two[side] = most(one[side], two[side]);
     }
     return found;
   }

@@ -86,6 +86,7 @@ def _views(say: Say, article_id: str, at: str) -> tuple[Html, Html]:
         icon_button("ghost do-page-back", "prev", say("chat.panel.page_back")),
         el("span", css="pvn"),
         icon_button("ghost do-page-on", "next", say("chat.panel.page_on")),
+        el("p", css="pvt", role="status"),
         el(
             "span",
             button("do-zoom", "", say("chat.panel.whole"), data_to="whole", aria_pressed="false"),
@@ -97,7 +98,7 @@ def _views(say: Say, article_id: str, at: str) -> tuple[Html, Html]:
         css="pvbar",
     )
     shown = el("div", el("div", css="pvi"), css="pvs", tabindex="0", role="region", aria_label=say("chat.panel.page"))
-    return switch, el("div", bar, shown, el("p", css="pvt", role="status"), css="pv")
+    return switch, el("div", shown, bar, css="pv")
 
 
 def _others(heading: str, articles: Sequence[Article], where: Callable[[Article], Html]) -> Html | None:
