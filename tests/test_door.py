@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import served
+from test_pdf import front_page, pdf
 
 import rag
 from rag.api import limits
@@ -167,6 +168,37 @@ def test_the_table_knows_every_route_of_ours(house: House) -> None:
         asked |= {route.replace("/none", f"/{{{name}}}") for route in asked}
     asked |= {route.replace("/builtin", "/{name}") for route in asked}
     assert there <= asked, "write it into ROUTES above"
+
+
+def test_a_page_is_seen_by_those_who_may_read_its_article_until_it_is_removed(house: House, tmp_path: Path) -> None:
+    (tmp_path / "版.pdf").write_bytes(pdf(front_page()))
+    house.library.add([tmp_path / "版.pdf"])
+    article = next(a for a in house.library.articles() if "查堤" in a.title)
+    start = article.text.index("今年入汛")
+    where = f"/api/articles/{article.article_id}/pages?start={start}&end={start + 11}"
+    told = house.clients["reader"].get(where).json()
+    assert (told["found"], told["source"], told["numbers"]) == (True, "版.pdf", [1])
+    ((left, top, right, bottom),) = told["pages"][0]["boxes"]
+    assert 0 < left < right < 1
+    assert 0 < top < bottom < 1
+    picture, tag = f"/api/documents/{told['document_id']}/pages/1", ""
+    for who, status in zip(WHO, IN, strict=True):
+        client = house.clients[who]
+        assert client.get(where).status_code == status
+        answer = client.get(picture)
+        assert answer.status_code == status
+        if status == 200:
+            tag = answer.headers["etag"]
+            assert answer.content.startswith(b"RIFF")
+            assert answer.headers["content-type"] == "image/webp"
+            assert answer.headers["cache-control"] == "private, no-cache"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+    kept = {"If-None-Match": tag}
+    assert house.clients["reader"].get(picture, headers=kept).status_code == 304
+    assert house.clients["reader"].get(f"/api/articles/{article.article_id}/pages?start=-1").status_code == 400
+    house.library.remove(["版.pdf"])
+    for path in (picture, where):
+        assert house.clients["reader"].get(path, headers=kept).status_code == 404, "nobody's copy is said to be good"
 
 
 # ---------------------------------------------------------------- the page's own events
