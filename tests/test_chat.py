@@ -128,7 +128,7 @@ def each_evil_part() -> Iterator[tuple[str, str]]:
     place = sources.Place(1, 1, 2, "", "c-1002")
     state = LibraryState(3, 2, 9, 1, EVIL, (EVIL,), (EVIL,), EVIL)
     talks = [Talk("abcdef", EVIL, EVIL, EVIL, 2)]
-    yield "panel", sources.panel(say, article, EVIL, (2, 30), place, [article], [article])
+    yield "panel", sources.panel(say, article, EVIL, (2, 30), place, [article], [article], printed=True)
     yield "missing", sources.missing(say, EVIL, EVIL, place)
     yield "header", pages.header(say, "zh", {"copied": EVIL})
     yield "greeting", pages.greeting(say, state, [(EVIL, EVIL)], [article])
@@ -575,6 +575,7 @@ def scripted(ask: Any = None, article: Article | None = ARTICLE) -> Any:
         ask=ask or (lambda question, **more: iter([Piece("done", ANSWER.answer, 1, replace(ANSWER, hits=(HIT,)))])),
         article=open_article, reference=lambda i: f"{open_article(i).title}[N].",
         reprints=lambda i: [],
+        pages=SimpleNamespace(any_of=lambda i: False),
         articles=lambda only=None, **more: [article], state=lambda: LibraryState(1, 1, 3, 3, None),
         settings=SimpleNamespace(engine=None, language="zh"), engine="builtin",
         desk=SimpleNamespace(noted=lambda reply, *where: reply),
@@ -834,8 +835,8 @@ def test_the_first_page_carries_our_head_and_only_its_own_scripts_run() -> None:
     assert nonce
     assert 'lang="zh-CN"' in answer.text
     assert "example.org" not in answer.text
-    assert answer.text.count(f'nonce="{nonce[1]}"') == answer.text.count("<script") == 3, (
-        "two of ours and the page's own"
+    assert answer.text.count(f'nonce="{nonce[1]}"') == answer.text.count("<script") == 4, (
+        "three of ours and the page's own"
     )
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert nonce[1] not in through_the_gate("/").text, "another page, another nonce"
