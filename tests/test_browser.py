@@ -309,6 +309,36 @@ def test_a_folder_goes_in_with_its_folders_and_can_be_too_large(visit: Callable[
     assert [row.split()[0] for row in rows] == ["0305/一版.txt", "0306/一版.txt"]
 
 
+def drag(page: Any, onto: str, *paths: Path) -> None:
+    """Files and folders are dragged in from the desktop and dropped, as Chromium's own protocol does it."""
+    box = page.locator(onto).bounding_box()
+    dragged = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    client = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        client.send("Input.dispatchDragEvent", {"type": kind, **at, "data": dragged})
+        if kind == "dragOver":
+            page.wait_for_selector("#drop .over, #drop.over")
+    client.detach()
+
+
+def test_a_folder_is_dragged_in_with_what_lies_in_it(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    page.click("#tabs [role=tablist] [data-tab-id=library]")
+    page.wait_for_selector("#list .q")
+    folder = tmp_path / "周报" / "第一周"
+    folder.mkdir(parents=True)
+    (folder / "桃源.txt").write_text("# 桃源村通车\n\n桃源村的公路长九公里，今天通车。\n", "utf-8")
+    (folder.parent / "柳林.txt").write_text("# 柳林村通水\n\n柳林村有六十二户通了自来水。\n", "utf-8")
+    (folder.parent / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "单独的.txt").write_text("# 槐树村通电\n\n槐树村换了三台变压器。\n", "utf-8")
+    drag(page, "#drop .drop", folder.parent, tmp_path / "单独的.txt")
+    page.wait_for_selector("#outcome .rcp")
+    rows = [row.split()[0] for row in page.locator("#outcome tbody tr").all_inner_texts()]
+    assert sorted(rows) == sorted(["柳林.txt", "第一周/桃源.txt", "单独的.txt"])
+    assert page.locator("#drop .over, #drop.over").count() == 0
+
+
 # ---------------------------------------------------------------- stop, retry, clear, keep
 
 
