@@ -1,4 +1,4 @@
-"""Which models there are, which are here, and which one answers in a library: list, pull, use, remove.
+"""Which models there are, which are here, and which one serves in a library: list, pull, use, remove.
 
 A side room of `library.py`. What a model was found to do on this machine is kept beside the models.
 """
@@ -11,14 +11,16 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rag import settings as places
 from rag.errors import EmptyLibrary, ModelUnusable, UnknownName, Usage
 from rag.models import Message, catalogue, open_model, pulling, shared
+from rag.models.catalogue import Kind
+from rag.reranking import is_reranker
 from rag.settings import BUILTIN
 from rag.types import Progress
-from rag.wiring import open_embedder
+from rag.wiring import open_embedder, open_reranker
 from rag.words import say
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Row:
     """A model as `rag models list` shows it. `memory` MB: None where it is not known; `fits`: whether that is free."""
 
     id: str
-    kind: Literal["writer", "embedding"]
+    kind: Kind
     here: bool
     used: bool  # in this library
     megabytes: int | None = None
@@ -67,18 +69,18 @@ def machine() -> Machine:
 
 def rows(library: str | os.PathLike[str] | Library | None = None) -> list[Row]:
     """The built-in ones, those in use, those here, then the rest of the catalogue."""
-    engine, embedding = _in_use(library)
+    in_use = _in_use(library)
     free, trials = catalogue.memory(), _trials()
     sizes = {model: size // 1_000_000 for model, size in (*shared.listed(), *pulling.here())}
 
-    def row(model: str, kind: Literal["writer", "embedding"]) -> Row:
+    def row(model: str, kind: Kind) -> Row:
         known = catalogue.listed(model)
         memory = known.memory if known else None
         return Row(
             model,
             kind,
             model == BUILTIN or model in sizes or not known,
-            model == (engine if kind == "writer" else embedding),
+            model == in_use[kind],
             sizes.get(model) or (known.megabytes if known else None),
             memory,
             memory <= free if memory is not None and free is not None else None,
@@ -89,17 +91,13 @@ def rows(library: str | os.PathLike[str] | Library | None = None) -> list[Row]:
             model in sizes,
         )
 
-    writers, embeddings = [BUILTIN, engine], [BUILTIN, embedding]
+    named: dict[Kind, list[str]] = {kind: [BUILTIN, model] for kind, model in in_use.items()}
     for model in sizes:
-        known = catalogue.listed(model)
-        embeds = known.kind == "embedding" if known else _embeds(places.models() / model)
-        (embeddings if embeds else writers).append(model)
-    writers += [*trials, *(one.id for one in catalogue.CATALOGUE if one.kind == "writer")]
-    embeddings += [one.id for one in catalogue.CATALOGUE if one.kind == "embedding"]
-    return [
-        *(row(model, "writer") for model in dict.fromkeys(writers)),
-        *(row(model, "embedding") for model in dict.fromkeys(embeddings)),
-    ]
+        named[_kind(model, places.models() / model)].append(model)
+    named["writer"] += trials
+    for one in catalogue.CATALOGUE:
+        named[one.kind].append(one.id)
+    return [row(model, kind) for kind, models in named.items() for model in dict.fromkeys(models)]
 
 
 def pull(model: str, *, mirror: str | None = None, file: str = "", progress: Watch | None = None) -> Path:
@@ -115,25 +113,22 @@ def pull(model: str, *, mirror: str | None = None, file: str = "", progress: Wat
     return folder
 
 
-def kind_of(model: str) -> Literal["writer", "embedding"]:
+def kind_of(model: str) -> Kind:
     """What a model that is here does."""
-    known = catalogue.listed(model)
-    return (
-        known.kind if known else "embedding" if _embeds(shared.found(model) or Path(model).expanduser()) else "writer"
-    )
+    return _kind(model, shared.found(model) or Path(model).expanduser())
 
 
 def use(
     model: str,
     library: str | os.PathLike[str] | None = None,
     *,
-    kind: Literal["writer", "embedding"] | None = None,
+    kind: Kind | None = None,
     progress: Watch | None = None,
 ) -> str:
     """Chooses a model for a library (made if it is not there); the name under which it is kept.
 
-    One that writes is asked something first: nothing is chosen that can't answer. One that embeds takes the place of
-    the one before as `Library.change_embedding` does. Errors: ModelUnusable, LibraryLocked.
+    One that writes or orders is asked something first: nothing is chosen that can't answer. One that embeds takes the
+    place of the one before as `Library.change_embedding` does. Errors: ModelUnusable, LibraryLocked.
     """
 
     from rag.library import Library
@@ -153,16 +148,16 @@ def use(
 def use_in(
     library: Library,
     model: str,
-    kind: Literal["writer", "embedding"],
+    kind: Kind,
     *,
     progress: Watch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """As `use`, for a library that is open: it answers by this model from the next question on, and searches by it once
     all is embedded by it. Stopped or killed, the next call goes on. Errors: also Usage, where the settings name another."""
-    asked = library.settings.engine if kind == "writer" else library.settings.embedding
+    asked = settled(library.settings)[kind]
     if asked and asked != model:
-        name = "RAG_ENGINE" if kind == "writer" else "RAG_EMBEDDING"
+        name = {"writer": "RAG_ENGINE", "embedding": "RAG_EMBEDDING", "reranker": "RAG_RERANKER"}[kind]
         raise Usage(what=say("models.settled", name=name, value=asked[:200]), remedy=say("models.settled_remedy"))
     _try(model, kind, replace(library.settings, embedding=model) if kind == "embedding" else library.settings)
     before = library._meaning.ask_for(model) if kind == "embedding" else None
@@ -173,19 +168,26 @@ def use_in(
             library._meaning.ask_for(before)
 
 
-def _try(model: str, kind: str, chosen: places.Settings) -> None:
+def settled(settings: places.Settings) -> dict[Kind, str | None]:
+    """What this start of the program settled: None where the library decides."""
+    return {"writer": settings.engine, "embedding": settings.embedding, "reranker": settings.reranker}
+
+
+def _try(model: str, kind: Kind, chosen: places.Settings) -> None:
     """Errors: ModelUnusable, ModelsNotInstalled."""
     if kind == "embedding":
         open_embedder(chosen)
+    elif kind == "reranker" and model != BUILTIN:
+        open_reranker(chosen, model).scores("?", ["。"], 600)
     elif model != BUILTIN:
         writer = open_model(model, chosen.threads, key=chosen.server_key, away=chosen.server_away)
         for _ in writer.write([Message("user", "?")], 1, lambda: False):
             pass
 
 
-def _take(shelf: Library, model: str, kind: str, progress: Watch | None, stop: Callable[[], bool]) -> None:
-    if kind == "writer":
-        _keep(shelf, model)
+def _take(shelf: Library, model: str, kind: Kind, progress: Watch | None, stop: Callable[[], bool]) -> None:
+    if kind != "embedding":
+        _keep(shelf, model, kind)
     elif shelf._store.counts().passages:
         shelf.change_embedding(progress=progress, stop=stop)
     else:
@@ -193,34 +195,38 @@ def _take(shelf: Library, model: str, kind: str, progress: Watch | None, stop: C
             shelf._meaning.keep()
 
 
-def _keep(shelf: Library, engine: str) -> None:
-    """The engine before it goes out of memory with the last answer that it writes."""
+def _keep(shelf: Library, model: str, kind: Kind = "writer") -> None:
+    """The one before it goes out of memory with the last answer that it serves."""
     with shelf._store.writing(wait=60):
-        shelf._store.set_recipe(engine=engine)
+        shelf._store.set_recipe(**{"engine" if kind == "writer" else kind: model})
+    if kind == "reranker":
+        shelf.reordering.forget()
+        return
     with shelf._opening:
         shelf._engines.clear()
 
 
-def remove(model: str, library: str | os.PathLike[str] | Library | None = None) -> tuple[int, bool]:
-    """Takes a pulled model off this machine and out of the store that servers share: megabytes that became free, and whether it was the one that answers here,
-    which the built-in answerer does then. Errors: UnknownName; ModelUnusable (this library is embedded with it)."""
+def remove(model: str, library: str | os.PathLike[str] | Library | None = None) -> tuple[int, Kind | None]:
+    """Takes a pulled model off this machine and out of the store that servers share: megabytes that became free, and
+    what it did here, if it was in use: the built-in one does that then. Errors: UnknownName; ModelUnusable (this library
+    is embedded with it, or the store can't be reached)."""
     from rag.library import Library
     from rag.library import open as open_library
 
-    engine, embedding = _in_use(library)
-    if model == embedding:
+    used = [kind for kind, named in _in_use(library).items() if named == model]
+    if "embedding" in used:
         raise ModelUnusable(model=model, why=say("models.embeds_here"))
     shared_too = shared.remove(model)
     free = pulling.remove(model)
     if not free and not shared_too:
         raise UnknownName(name=model)
-    if model == engine:
+    for kind in used:
         if isinstance(library, Library):
-            _keep(library, BUILTIN)
+            _keep(library, BUILTIN, kind)
         else:
             with open_library(library) as shelf:
-                _keep(shelf, BUILTIN)
-    return free // 1_000_000, model == engine
+                _keep(shelf, BUILTIN, kind)
+    return free // 1_000_000, used[0] if used else None
 
 
 def keep_trial(model: str, trial: Trial) -> None:
@@ -252,19 +258,28 @@ def _trials() -> dict[str, Trial]:
     return {k: v for k, v in kept.items() if isinstance(v, dict)} if isinstance(kept, dict) else {}
 
 
-def _in_use(library: str | os.PathLike[str] | Library | None) -> tuple[str, str]:
-    """Who answers and what embeds in a library; the built-in ones where there is none yet."""
+def _in_use(library: str | os.PathLike[str] | Library | None) -> dict[Kind, str]:
+    """Who answers, what embeds and what orders in a library; the built-in ones where there is none yet."""
     from rag.library import Library
     from rag.library import open as open_library
 
     if isinstance(library, Library):
-        return library.engine, library._meaning._names()[1]
+        embedding = library._meaning._names()[1]
+        return {"writer": library.engine, "embedding": embedding, "reranker": library.reordering.named}
     try:
         with open_library(library, create=False) as shelf:
-            return shelf.engine, shelf._meaning._names()[0]
+            embedding = shelf._meaning._names()[0]
+            return {"writer": shelf.engine, "embedding": embedding, "reranker": shelf.reordering.named}
     except EmptyLibrary:
-        chosen = places.load(library)
-        return chosen.engine or BUILTIN, chosen.embedding or BUILTIN
+        return {kind: named or BUILTIN for kind, named in settled(places.load(library)).items()}
+
+
+def _kind(model: str, folder: Path) -> Kind:
+    """By the catalogue, else by the files that are there: one that only lies in the shared store is taken for a writer."""
+    known = catalogue.listed(model)
+    if known:
+        return known.kind
+    return "reranker" if is_reranker(folder) else "embedding" if _embeds(folder) else "writer"
 
 
 def _embeds(folder: Path) -> bool:

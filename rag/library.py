@@ -25,6 +25,7 @@ from rag.errors import (
     UnknownName,
 )
 from rag.meaning import Meaning, found
+from rag.reordering import Look, Reordering
 from rag.settings import BUILTIN, Settings
 from rag.traces import Trace
 from rag.types import (
@@ -96,6 +97,7 @@ class Library:
         self.pages = Pages(store)  # of PDF files and scans, as they look
         self._store = store
         self._meaning = Meaning(store, settings)
+        self.reordering = Reordering(store, settings)  # which cross-encoder orders what is found
         self._opening = threading.RLock()
         self._warm = False
         self._reader_: Reader | None = None
@@ -143,6 +145,7 @@ class Library:
         if self._store.counts().passages:
             self._engine(engine)
             self._meaning.serving().index.refresh()
+            self.reordering.warm_up()
         self._warm = True
 
     def ready(self) -> bool:
@@ -337,8 +340,9 @@ class Library:
         asked = understood(question, history, self._has)
         if not self._store.counts().passages:
             raise EmptyLibrary(library=self.settings.library)
-        hits = self._retrieve(asked, k, only)
-        return Found(tuple(hits), asked.rewritten, {"total": time.monotonic() - started})
+        look = self.reordering.look()
+        hits = self._retrieve(asked, k, only, look)
+        return Found(tuple(hits), asked.rewritten, {"total": time.monotonic() - started}, look.note)
 
     @overload
     def ask(
@@ -399,18 +403,19 @@ class Library:
 
             yield Piece("done", reply=refuse(asked, "empty_library"))
             return
-        hits = self._retrieve(asked, LOOKED_AT, only)
+        look = self.reordering.look()
+        hits = self._retrieve(asked, LOOKED_AT, only, look)
         searched = time.monotonic()
-        yield from timed(engine.answer(asked, hits, stop, turns), started, searched)
+        yield from timed(engine.answer(asked, hits, stop, turns), started, searched, look.note)
 
-    def _retrieve(self, asked: Question, k: int, only: Filter) -> list[Hit]:
+    def _retrieve(self, asked: Question, k: int, only: Filter, anew: Look) -> list[Hit]:
         from rag.retrieval import retrieve
 
         now = self._meaning.serving()
         now.index.refresh()
         hidden = self.desk.hidden()
         more = min(2 * len(hidden), SPARE)
-        hits = retrieve(asked, self._store, now.index, now.embedder, self._reader(), k + more, only)
+        hits = retrieve(asked, self._store, now.index, now.embedder, self._reader(), k + more, only, anew)
         return [hit for hit in hits if hit.article_id not in hidden][:k]
 
     # ---------------------------------------------------------------- whole

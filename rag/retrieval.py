@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rag.search import SearchIndex
     from rag.store import Store
 
+Anew = Callable[[str, Sequence[Hit]], "list[Hit] | None"]  # the hits in another order; None: as they are
 ANY = Filter()
 LOOKED_AT = 60  # passages taken from each list
 OF_ONE = 3  # passages of an article that may stand before other articles
@@ -55,8 +56,10 @@ def retrieve(
     reader: Reader,
     k: int = 10,
     only: Filter = ANY,
+    anew: Anew | None = None,
 ) -> list[Hit]:
-    """At most k hits, best first. A passage that is not embedded yet is ranked by its words."""
+    """At most k hits, best first. A passage that is not embedded yet is ranked by its words. `anew`: a cross-encoder that
+    is asked in place of the reader."""
     with span("search"):
         vector = embedder.questions([question.text])[0]
         n = max(LOOKED_AT, k)
@@ -68,7 +71,8 @@ def retrieve(
         hits = store.hits(found)
     with span("rank"):
         ordered = one_of_each(in_order(question, [hits[i] for i in found if i in hits], by_words, cosines), store)
-    return read_again(question, ordered, reader)[:k]
+    again = anew(question.text, ordered) if anew else None
+    return (read_again(question, ordered, reader) if again is None else spread(again))[:k]
 
 
 def read_again(question: Question, hits: Sequence[Hit], reader: Reader) -> list[Hit]:

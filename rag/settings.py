@@ -65,6 +65,7 @@ class Settings:
     library: Path | Server
     engine: str | None = None  # "builtin", or a language model: a folder, a hub id, or openai:MODEL@ADDRESS
     embedding: str | None = None  # "builtin", or an embedding model: a folder or hub id
+    reranker: str | None = None  # "builtin", or a cross-encoder: a folder or hub id
     language: str = "zh"
     threads: int = 0  # processor threads for models; 0: as many as there are cores
     server_key: str | None = None  # for a server of language models that asks for one
@@ -129,6 +130,7 @@ def load(library: str | os.PathLike[str] | None = None, *, engine: str | None = 
         library=place(folder),
         engine=engine or os.environ.get("RAG_ENGINE") or None,
         embedding=os.environ.get("RAG_EMBEDDING") or None,
+        reranker=os.environ.get("RAG_RERANKER") or None,
         language=language,
         threads=int(threads),
         server_key=os.environ.get("RAG_SERVER_KEY") or None,

@@ -312,6 +312,7 @@ class Why:
     vector: float | None = None  # cosine of question and passage; None: not found by meaning
     rerank: float | None = None  # what the order was made from, 0–1
     matched: tuple[str, ...] = ()  # words of the question that the passage holds
+    reranker: str | None = None  # the cross-encoder that `rerank` is from; None: the built-in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,11 +347,13 @@ class Found:
     hits: tuple[Hit, ...]
     rewritten: str | None = None  # the question as it was understood, where that is not how it was asked
     seconds: Mapping[str, float] = field(default_factory=dict)  # "total"
+    note: str | None = None  # a sentence: why not the reranker that was asked for ordered all of it
 
     def to_json(self) -> dict[str, Any]:
         return {
             "rewritten": self.rewritten,
             "hits": [h.to_json() for h in self.hits],
+            "note": self.note,
             "seconds": {k: round(v, 4) for k, v in self.seconds.items()},
         }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rag.answering.reader import Reader
     from rag.changes import Put
     from rag.embedding import Embedder
+    from rag.reranking import Reranker
     from rag.store import Store
 
 
@@ -32,6 +33,14 @@ def open_embedder(settings: Settings, named: str | None = None) -> Embedder:
     model = named or settings.embedding
     here = shared.found(model) if model else None
     return embedding.open_embedder(str(here) if here else model, settings.threads)
+
+
+def open_reranker(settings: Settings, named: str) -> Reranker:
+    """Errors: ModelUnusable, ModelsNotInstalled."""
+    from rag.models import shared
+    from rag.reranking import Reranker as CrossEncoder
+
+    return CrossEncoder(str(shared.found(named) or named), settings.threads)
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -62,13 +71,14 @@ def open_engine(
     return Generative(model, extractive, embedder)
 
 
-def timed(pieces: Iterator[Piece], started: float, searched: float) -> Iterator[Piece]:
-    """The pieces, the seconds of each step written into the reply."""
+def timed(pieces: Iterator[Piece], started: float, searched: float, note: str | None = None) -> Iterator[Piece]:
+    """The pieces, the seconds of each step written into the reply, and what is to be said of the search."""
     for piece in pieces:
         if piece.reply is not None:
             now = time.monotonic()
             seconds = {"search": searched - started, "answer": now - searched, "total": now - started}
-            piece = replace(piece, reply=replace(piece.reply, seconds=seconds))
+            told = " ".join(part for part in (note, piece.reply.note) if part) or None
+            piece = replace(piece, reply=replace(piece.reply, seconds=seconds, note=told))
         yield piece
 
 

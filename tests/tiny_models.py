@@ -1,6 +1,7 @@
-"""Real models of a few hundred kilobytes, made on the spot: a Qwen3 with two layers that recites a given text.
+"""Real models of a few hundred kilobytes, made on the spot: a Qwen3 with two layers that recites a given text, a BERT that
+scores a passage by how much of it is one character.
 
-Its layers add nothing, and its last matrix maps each token to the one that follows it in the text: what it
+The Qwen3's layers add nothing, and its last matrix maps each token to the one that follows it in the text: what it
 writes is known, whatever the prompt was, and every step runs through transformers as a big model's would.
 """
 
@@ -78,4 +79,45 @@ def recite(folder: Path, text: str, *, forever: bool = False, template: str | No
             model.lm_head.weight[b] += model.model.embed_tokens.weight[a]
     model.save_pretrained(folder)
     cut.save_pretrained(folder)
+    return folder
+
+
+def prefers(folder: Path, character: str, others: str, *, outputs: int = 1) -> Path:
+    """A cross-encoder's folder, as bge-reranker's: the more of a passage is `character`, the higher its score.
+
+    `others`: characters that it knows besides; none else are told apart.
+    """
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *dict.fromkeys(character + others)]
+    cut = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    cut.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    cut.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    whole = PreTrainedTokenizerFast(
+        tokenizer_object=cut, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        model_max_length=512,
+    )  # fmt: skip
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
+        num_labels=outputs,
+    )  # fmt: skip
+    model = BertForSequenceClassification(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        for module in model.modules():
+            if isinstance(module, torch.nn.LayerNorm):
+                module.weight.fill_(1.0)
+        letters, layer = model.bert.embeddings.word_embeddings.weight, model.bert.encoder.layer[0]
+        letters[:, 1] = 1.0
+        letters[words.index(character), :2] = torch.tensor([1.0, 0.0])
+        for square in (layer.attention.self.value, layer.attention.output.dense, model.bert.pooler.dense):
+            square.weight.copy_(torch.eye(8))  # each token looks at all alike
+        model.classifier.weight[:, 0] = 4.0
+    model.save_pretrained(folder)
+    whole.save_pretrained(folder)
     return folder

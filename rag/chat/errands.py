@@ -19,7 +19,7 @@ from rag.settings import BUILTIN
 from rag.types import Progress
 
 Does = Literal["pull", "use", "remove"]
-Kind = Literal["writer", "embedding"]
+Kind = Literal["writer", "embedding", "reranker"]
 
 
 class Ended(Exception):
@@ -93,7 +93,7 @@ class Errands:
         choosing.use_in(library, model, errand.kind, progress=tell, stop=stop)
         if stop():
             return replace(errand, ended=True)
-        if errand.kind == "embedding" or model == BUILTIN:
+        if errand.kind != "writer" or model == BUILTIN:
             return errand
         from rag.evaluation.trial import try_out
 

@@ -61,8 +61,7 @@ class Machine:
         self.errands.end()
 
     def _settled(self) -> list[str]:
-        of = self.library.settings
-        return [kind for kind, named in (("writer", of.engine), ("embedding", of.embedding)) if named]
+        return [kind for kind, named in choosing.settled(self.library.settings).items() if named]
 
     # ---------------------------------------------------------------- how sure an answer must be
 

@@ -206,6 +206,8 @@ def search(
     for i, hit in enumerate(found.hits, 1):
         line(f"{i}. 《{hit.title or hit.source}》 {hit.date or ''}  {hit.score:.2f}  {'、'.join(hit.why.matched[:8])}")
         line(f"   {hit.text[:120]}")
+    if found.note:
+        line(say("cli.ask.note", note=found.note))
     if not found.hits:
         line(say("refusals.no_evidence"))
 

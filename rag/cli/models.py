@@ -75,13 +75,14 @@ def pull(
 def use(
     model: ModelArgument,
     embedding: Annotated[bool, typer.Option("--embedding", help=say("cli.models.embedding"))] = False,
+    reranker: Annotated[bool, typer.Option("--reranker", help=say("cli.models.reranker"))] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help=say("cli.models.no_test"))] = False,
     as_json: JsonOption = False,
     library: LibraryOption = None,
 ) -> None:
     from rag import choosing
 
-    kind = "embedding" if embedding else choosing.kind_of(model)
+    kind = "embedding" if embedding else "reranker" if reranker else choosing.kind_of(model)
     trial = None
     with progress_bar(as_json) as progress:
         named = choosing.use(model, library, kind=kind, progress=progress)
@@ -104,8 +105,8 @@ def remove(model: ModelArgument, as_json: JsonOption = False, library: LibraryOp
 
     megabytes, used = choosing.remove(model, library)
     if as_json:
-        print_json({"model": model, "megabytes": megabytes, "was_used": used})
+        print_json({"model": model, "megabytes": megabytes, "was_used": used is not None})
         return
     line(say("cli.models.removed", model=model, megabytes=megabytes))
     if used:
-        line(say("cli.models.builtin_now"))
+        line(say(f"cli.models.builtin_now_{used}"))

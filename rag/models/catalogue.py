@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["writer", "embedding"]
+Kind = Literal["writer", "embedding", "reranker"]
 Speed = Literal["fast", "medium", "slow"]  # to read and write on two cores: seconds, half a minute, minutes
 
 
@@ -41,6 +41,9 @@ CATALOGUE = (
     Listed("BAAI/bge-small-zh-v1.5", "embedding", 97, 700, "MIT", "fast"),
     Listed("BAAI/bge-base-zh-v1.5", "embedding", 410, 1200, "MIT", "medium"),
     Listed("Qwen/Qwen3-Embedding-0.6B", "embedding", 1210, 3500, "Apache-2.0", "slow"),
+    Listed("BAAI/bge-reranker-base", "reranker", 1135, 1800, "MIT", "medium"),
+    Listed("Qwen/Qwen3-Reranker-0.6B", "reranker", 1210, 3500, "Apache-2.0", "slow"),
+    Listed("BAAI/bge-reranker-v2-m3", "reranker", 2294, 3200, "Apache-2.0", "slow"),
 )
 
 

@@ -332,7 +332,9 @@ def _why(say: Say, number: int, exchange: Exchange) -> Html | None:
     ]
     told = say("chat.why_told", n=f"{exchange.searched:,}", k=len(exchange.found))
     only = button(f"do-only {link(number, LOOKED_AT)}", "filter", say("chat.only_these"))
-    notes = el("p", say("chat.why_bars"), css="xs")
+    by = next((hit.why.reranker for hit in exchange.found if hit.why.reranker), None)
+    ordered = say("chat.why_reranker", model=by) if by else ""
+    notes = el("p", say("chat.why_bars") + ordered, css="xs")
     return el("div", el("p", told), el("ol", *rows, css="hits"), notes, el("div", only, css="row"), css="whybox")
 
 

@@ -30,7 +30,7 @@ def models(say: Say, rows: Sequence[Row], free: int | None, settled: Sequence[st
     return raw(*(_table(say, kind, [r for r in rows if r.kind == kind], free, kind in settled) for kind in KINDS))
 
 
-KINDS = ("writer", "embedding")
+KINDS = ("writer", "embedding", "reranker")
 
 
 def _table(say: Say, kind: str, rows: Sequence[Row], free: int | None, settled: bool) -> Html:
