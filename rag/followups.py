@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 
 from rag import text as t
-from rag.question import clean, content, is_name, kind_of, names_in, quoted_in
+from rag.question import clean, content, is_name, kind_of, must_of, names_in, quoted_in
 from rag.types import Turn
 from rag.words import language, say
 
 LOOK_BACK = 6  # turns that can still be leaned on
+MAX_LENGTH = 120  # characters of a question that another wrote
 
 _LEAD = re.compile(
     r"^(?:那么|那末|还有|另外|此外|然后|再问一下|再问|请问|对了|顺便问(?:一下)?|接着问|那(?![个些位家天里儿边年次场种时座所支条款件项名部本篇份段届期批块只台辆艘架])|哦|嗯|好的?|好吧)[，,、：:\s]*"
@@ -55,6 +56,23 @@ def made_whole(asked: str, history: Sequence[Turn]) -> str:
     return _whole(asked, *standing) if standing else asked
 
 
+def leans(asked: str, history: Sequence[Turn]) -> bool:
+    """Whether it may lean on the turns before: the rules see that it does, or can't tell. What names its own subject,
+    speaks of another thing or follows a refusal stands alone."""
+    before = next((turn for turn in reversed(history[-LOOK_BACK:]) if t.words(clean(turn.question))), None)
+    if before is None:
+        return False
+    core = _BOUND.sub("", _LEAD.sub("", asked).strip() or asked)
+    if _pronoun(core) or core.endswith("呢"):
+        return True
+    if _own(core):
+        return False
+    question, answer = clean(before.question), clean(before.answer)
+    if _whole(asked, question, answer) != asked:
+        return True
+    return not _refused(answer) and not _of_another_thing(core, t.fold(question + answer))
+
+
 def _whole(asked: str, before: str, answer: str) -> str:
     bare = _LEAD.sub("", asked).strip() or asked
     led = bare != asked
@@ -84,6 +102,38 @@ def _end(asked: str) -> str:
     return "？" if asked.rstrip()[-1:] in "?？" else ""
 
 
+def faithful(rewrite: str, asked: str, history: Sequence[Turn]) -> bool:
+    """Whether another's rewrite of a follow-up may be searched with: it asks the same, keeps the names, numbers, quoted
+    strings and content words of the question, carries something over from the turns, and adds no name, number or quoted
+    string that stands in neither; a name where the rules carry one over, and no pronoun that still points back."""
+    turns = history[-LOOK_BACK:]
+    said = t.fold(" ".join(f"{clean(turn.question)} {clean(turn.answer)}" for turn in turns))
+    folded, own = t.fold(rewrite), t.fold(asked)
+    ruled = made_whole(asked, history)
+    if (
+        len(rewrite) > MAX_LENGTH
+        or _pronoun(_BOUND.sub("", rewrite))
+        or kind_of(ruled) not in ("other", kind_of(rewrite))
+    ):
+        return False
+    if any(folded == t.fold(clean(turn.question)) for turn in turns):
+        return False
+    kept = {*must_of(asked), *(w for w, _ in content(_PRONOUN.sub(" ", _LEAD.sub("", asked))) if len(w) > 1)}
+    if any(t.fold(one) not in folded for one in kept if not _CUES.fullmatch(one)):
+        return False
+    added = [one for one in _exact(rewrite) if t.fold(one) not in own]
+    if any(one not in said and t.fold(one) not in said for one in added):
+        return False
+    carried = [w for w, _ in content(rewrite) if len(w) > 1 and w in said and w not in own]
+    named = [one for one in _exact(ruled) if t.fold(one) not in own]
+    return bool(carried) and (bool(added) or not named)
+
+
+def _exact(text: str) -> list[str]:
+    """Names, codes, numbers and quoted strings."""
+    return [*must_of(text), *(n for n in names_in(t.fold(text)) if len(n) > 1), *(n.text for n in t.numbers(text))]
+
+
 def _own(text: str) -> bool:
     """It names its own subject: a person, a place, a body, a title, a code."""
     return (
@@ -98,15 +148,20 @@ def _leans(core: str, before: str, answer: str) -> bool:
     if _CUES.search(core):
         return True
     said = t.fold(before + answer)
-    asks = _ASKS.search(core)
-    nouns = [w for w, tag in content(core[: asks.start()] if asks else core) if len(w) > 1 and tag.startswith("n")]
-    if nouns and not _OF_A_THING.search(nouns[-1]) and not any(w in said for w in nouns):
-        return False  # 月季花几月开, 地震怎么逃生
+    if _of_another_thing(core, said):
+        return False
     own = [w for w, tag in content(core) if len(w) > 1 and tag not in ("m", "q", "t")]
     if len(own) <= 1:
         return True
     shared = sum(w in said for w in own)
     return (len(own) <= 2 and len(core) <= 9) or (shared > 0 and len(own) <= 4)
+
+
+def _of_another_thing(core: str, said: str) -> bool:
+    """月季花几月开, 地震怎么逃生: its subject stands nowhere in the turn before."""
+    asks = _ASKS.search(core)
+    nouns = [w for w, tag in content(core[: asks.start()] if asks else core) if len(w) > 1 and tag.startswith("n")]
+    return bool(nouns) and not _OF_A_THING.search(nouns[-1]) and not any(w in said for w in nouns)
 
 
 def _refused(answer: str) -> bool:

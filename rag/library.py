@@ -27,7 +27,7 @@ from rag.errors import (
 from rag.meaning import Meaning, found
 from rag.reordering import Look, Reordering
 from rag.settings import BUILTIN, Settings
-from rag.traces import Trace
+from rag.traces import Trace, span
 from rag.types import (
     Article,
     Checkup,
@@ -389,9 +389,21 @@ class Library:
         asked = trace.step("understand", understood, question, history, self._has)
         empty = not self._store.counts().passages
         engine_ = None if empty else self._engine(engine)
-        pieces = self._answer(asked, only, engine_, stop or (lambda: False), history)
-        pieces = trace.around(self.desk.around(asked, only, pieces))
+        pieces = trace.around(self._understood(asked, only, engine_, stop or (lambda: False), history))
         return pieces if stream else last_reply(pieces)
+
+    def _understood(
+        self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool], turns: Sequence[Turn]
+    ) -> Iterator[Piece]:
+        """The question as the engine makes it whole, then its answer."""
+        from rag.slips import restated
+
+        if engine is not None and turns:
+            yield Piece("searching")
+            with span("rewrite"):
+                whole = engine.made_whole(asked, turns, stop)
+            asked = restated(asked, whole, self._has) if whole else asked
+        yield from self.desk.around(asked, only, self._answer(asked, only, engine, stop, turns))
 
     def _answer(
         self, asked: Question, only: Filter, engine: Engine | None, stop: Callable[[], bool], turns: Sequence[Turn]

@@ -54,8 +54,12 @@ def understand(text: str, history: Sequence[Turn] = ()) -> Question:
     asked = clean(text)
     if not t.words(asked):
         raise EmptyQuestion()
-    whole = made_whole(asked, history) if history else asked
-    kind = kind_of(whole)
+    return as_whole(text, made_whole(asked, history) if history else asked)
+
+
+def as_whole(text: str, whole: str) -> Question:
+    """What was typed as `text`, understood as `whole`, which stands alone."""
+    asked, kind = clean(text), kind_of(whole)
     return Question(
         asked=text,
         text=whole,

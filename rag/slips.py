@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from rag import text as t
-from rag.question import Question, understand
+from rag.question import Question, as_whole, understand
 from rag.types import Turn
 
 LONGEST = 4  # characters of a word that is put right
@@ -35,6 +35,11 @@ def understood(text: str, history: Sequence[Turn], stands: Callable[[str], bool]
     if meant == asked.text:
         return asked
     return replace(understand(meant), asked=text, rewritten=meant)
+
+
+def restated(asked: Question, whole: str, stands: Callable[[str], bool]) -> Question:
+    """The same question as another made it whole, slips in it put right."""
+    return as_whole(asked.asked, put_right(whole, stands))
 
 
 def put_right(text: str, stands: Callable[[str], bool]) -> str:

@@ -314,6 +314,10 @@ class Why:
     matched: tuple[str, ...] = ()  # words of the question that the passage holds
     reranker: str | None = None  # the cross-encoder that `rerank` is from; None: the built-in order
 
+    def to_json(self) -> dict[str, Any]:
+        """`reranker` where there was one."""
+        return {name: value for name, value in asdict(self).items() if name != "reranker" or value}
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -337,7 +341,7 @@ class Hit:
 
     def to_json(self) -> dict[str, Any]:
         names = ("article_id", "source", "title", "author", "date", "page", "column", "start", "end", "text", "score")
-        return {**{name: getattr(self, name) for name in names}, "why": asdict(self.why), "also": list(self.also)}
+        return {**{name: getattr(self, name) for name in names}, "why": self.why.to_json(), "also": list(self.also)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,11 @@ def test_the_model_chosen_last_answers_unless_the_settings_name_another(
         monkeypatch.delenv("RAG_ENGINE")
         assert run(["models", "list", "--json"]) == 0
         rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert [row["id"] for row in rows if row["used"]] == [named(server), "builtin", "builtin"]  # writes, embeds, orders
+        assert [row["id"] for row in rows if row["used"]] == [
+            named(server),
+            "builtin",
+            "builtin",
+        ]  # writes, embeds, orders
         assert run(["models", "use", "builtin", "--no-test"]) == 0
         assert who() == "builtin"
 

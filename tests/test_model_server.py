@@ -383,3 +383,88 @@ def test_the_conversation_before_goes_along(filled: Path) -> None:
 def test_a_name_that_cannot_be_used_is_an_error_before_anything_is_asked(filled: Path) -> None:
     with rag.open(filled, engine="openai:m@http://192.0.2.1/v1") as library, pytest.raises(ModelUnusable):
         library.ask(QUESTION)
+
+
+# ---------------------------------------------------------------- follow-ups
+
+BEFORE = [rag.Turn(QUESTION, "126人。")]
+TEACHER = "那边的课是谁来上的呢？"
+
+
+def rewriting(body: dict[str, Any]) -> bool:
+    return "改写后的问题" in body["messages"][0]["content"]
+
+
+def asked_after(filled: Path, rewrite: Any, **more: Any) -> tuple[rag.Reply, list[dict[str, Any]]]:
+    """The reply to a follow-up where the server rewrites as it is told, and what the server was asked."""
+
+    def answer(call: Call, body: dict[str, Any]) -> None:
+        if not rewriting(body):
+            call.stream("授课的是县农技站站长周敏。")
+        elif callable(rewrite):
+            rewrite(call)
+        else:
+            call.stream(rewrite)
+
+    with serving(answer) as server, rag.open(filled, engine=f"openai:m@{server.address}") as library:
+        return library.ask(TEACHER, history=BEFORE, **more), server.asked
+
+
+def test_a_follow_up_is_rewritten_by_the_model_and_shown(filled: Path) -> None:
+    reply, asked = asked_after(filled, "改写：青溪县科普夜校的课是谁来上的？")
+    assert reply.rewritten == "青溪县科普夜校的课是谁来上的？"
+    assert (reply.question, reply.engine) == (TEACHER, "m") and "周敏" in reply.answer
+    first, second = (body["messages"][0]["content"] for body in asked)
+    assert f"最后的问题：{TEACHER}" in first and f"问：{QUESTION} 答：126人。" in first
+    assert second.endswith("问题：青溪县科普夜校的课是谁来上的？")
+    assert asked[0]["max_tokens"] <= 60 or asked[0].get("max_completion_tokens", 60) <= 60
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        "云岭县科普夜校的课是谁来上的？",
+        "周敏。",
+        "",
+        lambda call: call.fail(400),
+        lambda call: (call.begin(), call.connection.shutdown(socket.SHUT_RDWR)),
+    ],
+)
+def test_where_the_model_rewrites_badly_or_not_at_all_the_rules_do(filled: Path, rewrite: Any) -> None:
+    with rag.open(filled) as library:
+        ruled = library.ask(TEACHER, history=BEFORE).rewritten
+    assert ruled is not None and "夜校" in ruled
+    reply, _ = asked_after(filled, rewrite)
+    assert reply.rewritten == ruled
+    assert "周敏" in reply.answer
+
+
+def test_a_rewrite_that_takes_long_is_given_up_and_a_stop_ends_it(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rag.answering import generative
+
+    gone = threading.Event()
+    monkeypatch.setattr(generative, "_REWRITING", 0.3)
+    started = time.monotonic()
+    reply, _ = asked_after(filled, lambda call: gone.wait(20))
+    assert time.monotonic() - started < 10
+    assert reply.rewritten and "周敏" in reply.answer and reply.engine == "m"
+    monkeypatch.setattr(generative, "_REWRITING", 60.0)
+    pressed = threading.Event()
+    threading.Timer(0.3, pressed.set).start()
+    started = time.monotonic()
+    reply, asked = asked_after(filled, lambda call: gone.wait(20), stop=pressed.is_set)
+    gone.set()
+    assert time.monotonic() - started < 10
+    assert reply.stopped and len(asked) == 1
+
+
+def test_what_stands_alone_costs_no_call(filled: Path) -> None:
+    with (
+        serving(lambda call, body: call.stream("首期招收学员126人。")) as server,
+        rag.open(filled, engine=f"openai:m@{server.address}") as library,
+    ):
+        library.ask(QUESTION, history=[rag.Turn("青溪县有几座水库？", "三座。")])
+        library.ask(QUESTION)
+    assert not any(rewriting(body) for body in server.asked) and len(server.asked) == 2

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import EmptyQuestion, QuestionTooLong
+from rag.followups import faithful, leans
 from rag.question import understand
 from rag.settings import MAX_QUESTION
 from rag.types import Turn
@@ -130,3 +131,53 @@ def test_no_question_breaks_it(typed: str, before: str) -> None:
     assert asked.asked == typed
     assert asked.terms == tuple(dict(asked.terms).items())
     assert all(0 <= weight <= 1 for _, weight in asked.terms)
+
+
+# ---------------------------------------------------------------- made whole by another, a language model
+
+
+@pytest.mark.parametrize(
+    ("typed", "before", "may"),
+    [
+        ("那总产量呢？", AREA, True),
+        ("他是哪所大学的？", FESTIVAL, True),
+        ("一般都是在每年的几月份开始着手准备和报名的？", FESTIVAL, True),  # the rules can't tell
+        ("云岭县有几座水库？", AREA, False),
+        ("地震怎么逃生", FESTIVAL, False),
+        ("那总产量呢？", (), False),
+        ("在哪里办的？", (Turn("油茶节的门票多少钱？", say("refusals.no_evidence")),), False),
+    ],
+)
+def test_what_may_lean_on_the_turns_before_is_told(typed: str, before: tuple[Turn, ...], may: bool) -> None:
+    assert leans(typed, before) == may
+
+
+@pytest.mark.parametrize(
+    ("typed", "before", "rewrite"),
+    [
+        ("那总产量呢？", AREA, "梅溪县2023年的油茶总产量是多少？"),
+        ("他是哪所大学的？", FESTIVAL, "钱怀玉教授是哪所大学的？"),
+        ("那“金叶”号2024年呢？", AREA, "梅溪县“金叶”号油茶2024年的种植面积是多少？"),
+    ],
+)
+def test_a_rewrite_that_keeps_to_what_was_said_is_taken(typed: str, before: tuple[Turn, ...], rewrite: str) -> None:
+    assert faithful(rewrite, typed, before)
+
+
+@pytest.mark.parametrize(
+    ("typed", "before", "rewrite"),
+    [
+        ("那总产量呢？", AREA, "云溪县2023年的油茶总产量是多少？"),  # another's name
+        ("那总产量呢？", AREA, "梅溪县2022年的油茶总产量是多少？"),  # another year
+        ("那总产量呢？", AREA, "梅溪县2023年的“金叶”油茶总产量是多少？"),  # words in quotes from nowhere
+        ("那总产量呢？", AREA, "总产量是多少？"),  # nothing carried over
+        ("那总产量呢？", AREA, "油茶的总产量是多少？"),  # the rules carry a name over, this does not
+        ("那总产量呢？", AREA, "梅溪县2023年的油茶种植面积是多少？"),  # the question before again
+        ("那总产量呢？", AREA, "梅溪县2023年的油茶总产量是5万吨。"),  # an answer
+        ("那2024年呢？", AREA, "梅溪县的油茶种植面积是多少？"),  # a figure of the question is lost
+        ("他是哪所大学的？", FESTIVAL, "他是哪所大学的教授？"),  # it still points back
+        ("他是哪所大学的？", FESTIVAL, "钱怀玉教授" * 30 + "是哪所大学的？"),
+    ],
+)
+def test_a_rewrite_that_does_not_is_left(typed: str, before: tuple[Turn, ...], rewrite: str) -> None:
+    assert not faithful(rewrite, typed, before)

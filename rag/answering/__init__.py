@@ -24,6 +24,10 @@ class Engine(Protocol):
 
     name: str
 
+    def made_whole(self, question: Question, turns: Sequence[Turn], stop: Callable[[], bool]) -> str | None:
+        """A follow-up in words that stand alone; None: it stands alone already, or the rules' words are the better ones."""
+        ...
+
     def answer(
         self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool], turns: Sequence[Turn] = ()
     ) -> Iterator[Piece]:

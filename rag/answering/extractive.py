@@ -71,6 +71,9 @@ class Extractive:
     ) -> None:
         self.reader, self.library_has, self.line = reader, library_has, line or (lambda: SURE_ENOUGH)
 
+    def made_whole(self, question: Question, turns: Sequence[Turn], stop: Callable[[], bool]) -> None:
+        """The rules make it whole, before it comes here."""
+
     @cached_property
     def _select(self) -> Selector:
         return Selector(settings.builtin_models(), self.reader)

@@ -17,8 +17,9 @@ from rag import text as t
 from rag.answering import Said, compose, prompt
 from rag.answering.prove import Evident
 from rag.errors import ModelUnusable
+from rag.followups import faithful, leans
 from rag.models import LanguageModel
-from rag.question import Question
+from rag.question import Question, clean
 from rag.traces import span
 from rag.types import Citation, Evidence, Hit, Piece, Reply, Turn
 from rag.words import say
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from rag.embedding import Embedder
 
 _PAUSE = 0.08  # seconds between two pieces: readers see it flow, the page is not redrawn for every token
+_REWRITING = 15.0  # seconds that making a follow-up whole may take
 _LOOPS = 2  # sentences said again before a model is taken to turn in circles
 
 _MARKER = re.compile(r"\s*[\[［【(（]\s*(?:资料|来源|出处|文献)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】)）]")
 _AFTER_STOP = re.compile(r"([。！？!?；;]+)((?:\s*[\[［【](?:资料|来源|出处)?\s*[\d,，、 ]+[\]］】])+)")
 _HALF_MARKER = re.compile(r"[\[［【][^\]］】]{0,8}$")
+_AGAIN = re.compile(r"^\s*(?:改写(?:后的问题)?|最后的问题|问)\s*[:：]\s*")
 _BULLET = re.compile(r"^\s*(?:[-*•·●]+\s+|#{1,6}\s*|\(?\d{1,2}[.、)）]\s*(?!\d))")
 _OPENING = re.compile(
     r"^(?:(?:回答|答案?|answer)\s*[:：]\s*)?"
@@ -49,6 +52,31 @@ class Generative:
         # Words alone find the place of 62 in 63 honest paraphrases; the embedder waits for a learned score of support.
         self.model, self.extractive, self.embedder = model, extractive, embedder
         self.name = model.name
+
+    def made_whole(self, question: Question, turns: Sequence[Turn], stop: Callable[[], bool]) -> str | None:
+        """The model's rewrite of a follow-up, where it keeps to what was said; one short call, which is given up where
+        another answer is being written, it fails, or takes long."""
+        asked, until = clean(question.asked), time.monotonic() + _REWRITING
+        messages = prompt.rewriting(asked, turns, self.model) if leans(asked, turns) else ()
+        if not messages:
+            return None
+        written = ""
+        drafts = self.model.write(messages, prompt.REWRITTEN, lambda: stop() or time.monotonic() > until)
+        try:
+            for draft in drafts:
+                if draft.waiting:
+                    return None
+                written = draft.text
+                if "\n" in written.strip():
+                    break
+        except ModelUnusable:  # whoever can't rewrite can't answer either, and that is told with the answer
+            return None
+        finally:
+            drafts.close()
+        lines = written.strip().splitlines()
+        whole = _AGAIN.sub("", lines[0]).strip().strip('“”"') if lines else ""
+        done = not stop() and time.monotonic() <= until
+        return whole if done and whole and faithful(whole, asked, turns) else None
 
     def answer(
         self,

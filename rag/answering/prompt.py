@@ -1,6 +1,6 @@
 """A question and its passages come in; what a language model is asked goes out, within its own budget of tokens.
 
-The only prompt there is. Small models do best when asked plainly: told how to refuse they always refuse, told to
+The only prompts there are. Small models do best when asked plainly: told how to refuse they always refuse, told to
 mark their sources they mark at random; both are done by the program. Article text is data: what could pass for a
 control token is written in full width, sentences that give orders to the model are left out.
 """
@@ -27,6 +27,14 @@ ASK = "请从下面的资料里找出回答问题的内容，尽量用资料里�
 FORM = {True: "用一句完整的话回答。", False: "用几句话回答。"}  # by question.wants_short
 TALK = "此前的对话：\n{turns}\n\n"
 WHOLE = "{ask}{form}\n\n资料：\n{evidence}\n\n{talk}问题：{question}"
+
+# A follow-up is made whole. The example shows the form; its names never pass for the reader's (`followups.faithful`).
+WHOLE_AGAIN = (
+    "把对话里最后的问题改写成一个完整的问题，不看对话也能看懂。问的内容不变，不要回答，只写改写后的问题。\n\n"
+    "例子\n问：云溪县图书馆有多少册书？ 答：12万册。\n最后的问题：那它几点开门？\n改写：云溪县图书馆几点开门？\n\n"
+    "对话\n{turns}\n最后的问题：{question}\n改写："
+)
+REWRITTEN, TALKED = 60, 400  # tokens that it may have, tokens of the conversation that are shown
 
 # Sentences of an article that speak to a language model rather than to a reader: none of 32,000 in ordinary news.
 _ORDER = re.compile(
@@ -136,7 +144,19 @@ def _block(hit: Hit, n: int, model: LanguageModel, room: int) -> tuple[str, int]
     return "", 0
 
 
+def rewriting(question: str, turns: Sequence[Turn], model: LanguageModel) -> tuple[Message, ...]:
+    """What a model is asked that is to make a follow-up whole; () where no turn fits."""
+    told = _told(turns, model, TALKED)
+    whole = WHOLE_AGAIN.format(turns="\n".join(told), question=model.neutral(_visible(question)))
+    return (Message("user", whole),) if told else ()
+
+
 def _talk(turns: Sequence[Turn], model: LanguageModel, room: int) -> str:
+    kept = _told(turns, model, room)
+    return TALK.format(turns="\n".join(kept)) if kept else ""
+
+
+def _told(turns: Sequence[Turn], model: LanguageModel, room: int) -> list[str]:
     """As many of the last turns as fit, answers by their first words."""
     kept: list[str] = []
     for turn in reversed(turns):
@@ -145,4 +165,4 @@ def _talk(turns: Sequence[Turn], model: LanguageModel, room: int) -> str:
         if room < 12:
             break
         kept.insert(0, told)
-    return TALK.format(turns="\n".join(kept)) if kept else ""
+    return kept
