@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag import settings
 from rag.answering import Said, compose, refuse
 from rag.answering.candidates import gather
-from rag.answering.extractive import Extractive, ends_open, listed, off_topic, same, wrong
+from rag.answering.extractive import Extractive, asked_by_title, ends_open, listed, off_topic, same, wrong
 from rag.answering.reader import Reader
 from rag.question import understand
 from rag.types import Evidence, Hit, Reply, Turn
@@ -188,3 +188,18 @@ def test_a_figure_that_no_sentence_gives_is_refused() -> None:
 def test_a_figure_of_another_year_is_not_given_for_the_year_asked() -> None:
     assert asked("青溪县科协2023年的夜校首期招收了多少学员？", NIGHT).refused
     assert "126人" in asked("青溪县科协2025年的夜校首期招收了多少学员？", NIGHT).answer
+
+
+def test_an_article_whose_title_asks_the_question_is_trusted_to_answer_it() -> None:
+    def asked(question: str, *titles: str) -> list[bool]:
+        return asked_by_title(
+            understand(question), gather([hit("蓝光散得最厉害。", n, title) for n, title in enumerate(titles)])
+        )
+
+    assert asked("为什么天是蓝的", "天为什么是蓝的，夕阳为什么是红的", "天问一号", "蓝天保卫战怎么打") == [
+        True,
+        False,
+        False,
+    ]
+    assert asked("枫叶咋会红", "楓葉為甚麼會變紅") == [True]
+    assert asked("天是蓝的吗", "天为什么是蓝的") == [False]

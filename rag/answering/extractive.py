@@ -23,7 +23,7 @@ from rag.answering.features import shown
 from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
 from rag.answering.selector import Selected, Selector
-from rag.question import Question, parts, understand
+from rag.question import Question, kind_of, parts, understand
 from rag.slips import name_alike
 from rag.traces import span
 from rag.types import Evidence, Hit, Piece, Reply, Turn
@@ -40,6 +40,7 @@ FORMLESS = 0.5
 MARKED = 0.05  # probability of the marked words from which an explanation of one sentence has exact words
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
 OFF_TOPIC = 0.3  # what is left where a passage speaks of nothing that the question names
+SAME_QUESTION = 5.0  # by so much the odds of a sentence rise whose article's title asks the very question
 FOREIGN = 0.85  # a sentence of another article explains too where it is this near to the best
 LOOKED_AT = 40  # sentences that may contradict the best one, the likeliest first
 ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
@@ -47,6 +48,7 @@ ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects
 _STEP = re.compile(
     r"^[（(]?(?:[一二三四五六七八九十]{1,2}|\d{1,2})[)）]?(?:是|要|、|．|\.(?!\d))|^第[一二三四五六七八九十]{1,2}(?:步|条|点|类|种)?[，、,：:]|^(?:首先|其次|再次|最后|此外|另外|同时)"
 )
+_ASKING = re.compile(r"(?:为什么|为何|为啥|为甚么|怎么|怎样|如何|咋)会?|[的是了呢啊要就都会]")
 _QUOTE_MARKS = re.compile(r"[“”\"‘’'「」『』《》]")
 _PAUSE = re.compile(r"[，,；;：:]")
 _CORRECTION = re.compile(r"应为|有误|更正|订正")
@@ -119,6 +121,8 @@ class Extractive:
             chances = np.where(suited, chances, FORMLESS * chances)
         chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
         chances = np.where(off_topic(question, candidates), OFF_TOPIC * chances, chances)
+        asked = asked_by_title(question, candidates)
+        chances = np.where(asked, SAME_QUESTION * chances / (1 + (SAME_QUESTION - 1) * chances), chances)
         return Weighed(question, candidates, chances, selected, self.line())
 
     def _as_told(
@@ -395,6 +399,17 @@ def off_topic(question: Question, candidates: Sequence[Candidate]) -> list[bool]
             told = t.fold(f"{c.hit.title} {c.hit.heading} {c.hit.text}")
             held[id(c.hit)] = any(w in told for w in named)
     return [not held[id(c.hit)] for c in candidates]
+
+
+def asked_by_title(question: Question, candidates: Sequence[Candidate]) -> list[bool]:
+    """Whether the title of each candidate's article asks why or how the same is so: 天为什么是蓝的 of 为什么天是蓝的."""
+    letters = {c for c in _ASKING.sub("", t.fold(question.text)) if c.isalnum()}
+    if question.kind not in ("why", "how") or len(letters) < 2:
+        return [False] * len(candidates)
+    same: dict[str, bool] = {}
+    for title in {c.hit.title for c in candidates}:
+        same[title] = kind_of(title) == question.kind and letters <= set(t.fold(title))
+    return [same[c.hit.title] for c in candidates]
 
 
 def figures(text: str) -> set[str]:
