@@ -60,6 +60,7 @@ def faults(c: sa.Connection, progress: Callable[[int, int], None]) -> list[str]:
     )
     orphans: list[tuple[str, sa.Select[Any]]] = [
         ("article_without_document", sa.select(a.article_id).where(a.document.not_in(sa.select(d.id)))),
+        ("page_without_document", sa.select(t.pages.c.document).where(t.pages.c.document.not_in(sa.select(d.id)))),
         ("passage_without_article", sa.select(p.id).where(p.article.not_in(sa.select(a.id)))),
         ("vector_without_passage", sa.select(v.passage).where(v.passage.not_in(sa.select(p.id)))),
         ("vector_without_model", sa.select(v.passage).where(v.model.not_in(sa.select(t.models.c.id)))),

@@ -89,8 +89,7 @@ def as_printed(folder: Path, words: str) -> tuple[float, float, float, float]:
     return left / WIDE, 1 - top / TALL, right / WIDE, 1 - bottom / TALL
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (900, "dark"), (390, "light"), (390, "dark")])
 def test_the_cited_sentence_is_framed_on_its_page(
     visit: Callable[..., Any], library: rag.Library, width: int, scheme: str
 ) -> None:
@@ -123,6 +122,11 @@ def test_the_cited_sentence_is_framed_on_its_page(
         assert box["y"] + box["height"] <= view["y"] + view["height"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert findings(page, "#side") == []
+    assert view["x"] >= 0
+    assert page.locator("#side .pvbar").evaluate(
+        "bar => { const b = bar.getBoundingClientRect();"
+        " return bar.contains(document.elementFromPoint(b.right - 30, b.bottom - 20)); }"
+    ), "nothing lies over it"
     page.click("#side [data-to=whole]")
     whole = page.locator("#side .pvi").bounding_box()
     assert whole["height"] <= view["height"]

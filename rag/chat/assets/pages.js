@@ -7,6 +7,7 @@
   const $$ = (css, from) => Array.from((from || document).querySelectorAll(css));
   const word = (key, fields) => window.rag.word(key, fields);
   const AIR = [4, 1];         // pixels of the picture between the letters and their frame, across and down
+  const LEGIBLE = 0.45;       // of the size it was kept in: type of 9 pixels
   let wanted = false;         // the reader looks at pages: the next source is shown so too
   let told = null, at = 0;    // what the server said of the source in the panel, and the page that is shown
 
@@ -54,7 +55,7 @@
     picture.addEventListener("load", () => {
       if (!picture.isConnected) return;
       paper.append(...frame(boxes, picture.naturalWidth, picture.naturalHeight));
-      zoom(view, view.dataset.zoom || "full");
+      zoom(view, view.dataset.zoom || legible(view, boxes, picture.naturalWidth));
       say(view, saying(number, boxes));
     });
     picture.addEventListener("error", () => { if (picture.isConnected) { paper.replaceChildren(); say(view, word("page_failed")); } });
@@ -104,9 +105,11 @@
       rows.push([box[0], last[3], box[2], box[3]]);
     }
     // Justified lines end a hair apart: where they nearly agree, so does the outline.
-    for (const rows of found) for (const [side, most] of [[0, Math.min], [2, Math.max]]) for (let i = 1; i < rows.length; i++) {
-      const [one, two] = [rows[i - 1], rows[i]];
-      if (Math.abs(one[side] - two[side]) < 0.5 * (two[3] - two[1])) one[side] = two[side] = most(one[side], two[side]);
+    for (const rows of found) for (const [side, most] of [[0, Math.min], [2, Math.max]]) for (const way of [rows, rows.slice().reverse()]) {
+      for (let i = 1; i < way.length; i++) {
+        const [one, two] = [way[i - 1], way[i]];
+        if (Math.abs(one[side] - two[side]) < 0.5 * (two[3] - two[1])) one[side] = two[side] = most(one[side], two[side]);
+      }
     }
     return found;
   }
@@ -117,9 +120,9 @@
     if (!picture || !picture.naturalWidth) return;
     view.dataset.zoom = how;
     for (const button of $$("[data-to]", view)) button.setAttribute("aria-pressed", String(button.dataset.to === how));
-    const inside = [place.clientWidth - 24, place.clientHeight - 24];
-    const whole = Math.min(inside[0] / picture.naturalWidth, inside[1] / picture.naturalHeight);
-    paper.style.width = Math.round(picture.naturalWidth * (how === "whole" ? whole : 1)) + "px";
+    const inside = [place.clientWidth - 24, place.clientHeight - 24], wide = inside[0] / picture.naturalWidth;
+    const share = {whole: Math.min(wide, inside[1] / picture.naturalHeight), wide, full: 1}[how];
+    paper.style.width = Math.round(picture.naturalWidth * share) + "px";
     const frames = $$(".fr", paper).map((one) => one.getBoundingClientRect()), from = paper.getBoundingClientRect();
     if (point) {
       place.scrollLeft = point[0] * from.width - place.clientWidth / 2;
@@ -134,6 +137,12 @@
       place.scrollTop = 0;
       place.scrollLeft = (place.scrollWidth - place.clientWidth) / 2;
     }
+  }
+  // At first as large as it was kept; a line that would then run out of sight is shown whole where it can be read so.
+  function legible(view, boxes, width) {
+    const room = $(".pvs", view).clientWidth - 24;
+    const across = boxes.length ? Math.max(...boxes.map((b) => b[2])) - Math.min(...boxes.map((b) => b[0])) : 0;
+    return across * width > room && room / width > LEGIBLE ? "wide" : "full";
   }
   // Pressed, the picture grows or shrinks at that point; held, it follows the mouse. Fingers scroll it as any other.
   let held = null;
@@ -155,9 +164,9 @@
     if (!held) return;
     const {place, moved} = held, view = place.closest(".pv"), paper = $(".pvi", place).getBoundingClientRect();
     held = null;
-    if (!moved) zoom(view, view.dataset.zoom === "whole" ? "full" : "whole", [(event.clientX - paper.left) / paper.width, (event.clientY - paper.top) / paper.height]);
+    if (!moved) zoom(view, view.dataset.zoom === "full" ? "whole" : "full", [(event.clientX - paper.left) / paper.width, (event.clientY - paper.top) / paper.height]);
   });
-  addEventListener("resize", () => { const view = $("#side .side.paged .pv"); if (view && view.dataset.zoom === "whole") zoom(view, "whole"); });
+  addEventListener("resize", () => { const view = $("#side .side.paged .pv"); if (view && view.dataset.zoom && view.dataset.zoom !== "full") zoom(view, view.dataset.zoom); });
 
   const step = (button, by) => { if (told) turn(button.closest(".pv"), told.numbers[told.numbers.indexOf(at) + by]); };
   window.ragPages = {

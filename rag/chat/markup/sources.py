@@ -90,7 +90,8 @@ def _views(say: Say, article_id: str, at: str) -> tuple[Html, Html]:
         el(
             "span",
             button("do-zoom", "", say("chat.panel.whole"), data_to="whole", aria_pressed="false"),
-            button("do-zoom", "", say("chat.panel.full"), data_to="full", aria_pressed="true"),
+            button("do-zoom", "", say("chat.panel.wide"), data_to="wide", aria_pressed="false"),
+            button("do-zoom", "", say("chat.panel.full"), data_to="full", aria_pressed="false"),
             css="zooms",
             role="group",
             aria_label=say("chat.panel.zoom"),
