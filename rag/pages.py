@@ -145,8 +145,9 @@ class Pages:
                 pages = {one.number: str(one.letters) for one in c.execute(query)}
                 found = spots(row.title, row.text, start, end, pages) if end > start else []
                 if pages and (found or shown is None):
-                    page = standing(row.text, pages) or min(pages)
-                    wanted = list(dict.fromkeys(spot.page for spot in found)) or [page]
+                    wanted = list(dict.fromkeys(spot.page for spot in found))
+                    if not found and (page := standing(row.text, pages)) is not None:
+                        wanted = [page]
                     framed = []
                     for one in wanted:
                         here = sa.select(t.pages).where(p.document == number, p.number == one)

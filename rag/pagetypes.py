@@ -44,7 +44,9 @@ class Framed:
 
     document_id: int  # whose page it is: a story may go on in another file
     source: str
-    found: bool  # all of it is framed; False: `pages` has the page that the article stands on, as far as is known
+    found: (
+        bool  # all of it is framed; False: `pages` has the page that the article stands on, or none where nothing does
+    )
     pages: tuple[PageFrame, ...]
     numbers: tuple[int, ...] = ()  # all pages of the file that have a picture
 

@@ -174,6 +174,16 @@ def test_a_page_that_cannot_be_drawn_is_read_all_the_same(tmp_path: Path, monkey
     assert document.blocks and document.images == ()
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_a_picture_of_any_kind_is_made_smaller_on_white(mode: str) -> None:
+    from PIL import Image
+
+    image = Image.new("RGBA", (80, 40), (0, 0, 0, 0)) if mode in ("LA", "RGBA") else Image.new("RGB", (80, 40), "white")
+    small = picturing.smaller(image.convert(mode), 20, 100)
+    assert (small.mode, small.size) == ("RGB", (20, 10))
+    assert min(small.getpixel((10, 5))) > 250
+
+
 @pytest.mark.slow
 def test_a_scan_gives_its_page_straight_and_upright(tmp_path: Path) -> None:
     from PIL import Image
@@ -262,7 +272,7 @@ def test_a_page_with_an_article_that_was_removed_is_shown_no_more(library: Libra
         library.pages.image(framed.document_id, 2)
     assert library.pages.image(framed.document_id, 1), "nothing of it stands on the other page"
     again = library.pages.frame(article.article_id, 0, 20)
-    assert (again.found, again.numbers) == (False, (1,))
+    assert (again.found, again.pages, again.numbers) == (False, (), (1,)), "no other page is taken for its own"
     put(library, note_page(), front_page())
     assert library.pages.frame(article.article_id).numbers == (1,), "the same file does not bring it back"
 

@@ -73,11 +73,12 @@ def smaller(image: Any, width: int, height: int) -> Any:
     share = min(1.0, width / image.size[0], height / image.size[1])
     size = (max(1, round(image.size[0] * share)), max(1, round(image.size[1] * share)))
     seen_through = "A" in image.getbands() or "transparency" in image.info
-    image = image.convert("RGBA" if seen_through else "RGB")
+    if seen_through or image.mode not in ("L", "RGB"):  # those are made smaller as they are: a large one is large
+        image = image.convert("RGBA" if seen_through else "L" if image.mode == "1" else "RGB")
     image = image if size == image.size else image.resize(size, reducing_gap=2.0)
     if seen_through:
-        image = Image.alpha_composite(Image.new("RGBA", size, "white"), image).convert("RGB")
-    return image
+        image = Image.alpha_composite(Image.new("RGBA", size, "white"), image)
+    return image.convert("RGB")
 
 
 def placed(line: Line, sheet: Sheet) -> PageLine:

@@ -37,7 +37,7 @@
       const said = await answer.json();
       if (!view.isConnected) return;
       told = {...said, asked: end !== "0", quote: $$("mark", side).map((m) => m.textContent).join("").slice(0, 300)};
-      turn(view, told.pages[0].page);
+      turn(view, told.pages.length ? told.pages[0].page : told.numbers[0]);
     } catch (failed) { say(view, word("page_failed")); }
   }
   function say(view, words) { $(".pvt", view).textContent = words; }
@@ -67,6 +67,7 @@
   }
   function saying(number, boxes) {
     const on = told.pages.map((one) => one.page), i = on.indexOf(number);
+    if (!told.asked && !on.length) return word("page_nowhere");
     if (!told.asked) return i >= 0 ? word("page_article") : word("page_article_on", {page: on[0]});
     if (!told.found) return word("page_unfound");
     if (!boxes.length) return word("page_elsewhere", {page: on.join("、")});
