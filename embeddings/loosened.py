@@ -12,6 +12,7 @@ from rag.text import fold
 
 # Asking words that mean the same; the first is what sets ask with.
 ASKING = (
+    ("哪一年", "哪年", "几几年", "什么时候"),
     ("什么时候", "啥时候", "几时", "哪天", "何时"),
     ("哪里", "哪儿", "什么地方", "在哪"),
     ("什么", "啥"),

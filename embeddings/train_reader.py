@@ -2,6 +2,7 @@
 """Trains the reader: a network that reads question and passage together and marks what answers.
 
     python embeddings/train_reader.py DATA [--minutes 62] [--out embeddings/reader] [--work DIR] [--resume --seed N]
+                                           [--from embeddings/reader]
 
 DATA: a folder with qa_train/*.jsonl.gz, pairs/med_qa_train.jsonl.gz and news/part-*.jsonl.gz; qa_dev/* for the scores.
 Only sets that may be trained on are: see the card. Needs the extra `models`, scipy and onnx (pip install scipy onnx).
@@ -107,6 +108,25 @@ class Reader(nn.Module):
                 layer[own].load_state_dict({k: state[f"encoder.layer.{i}.{theirs}.{k}"] for k in ("weight", "bias")})
         for part in (self.words, self.places, self.norm, *self.layers[: self.frozen]):
             part.requires_grad_(False)
+
+    def take_shipped(self, shipped: Path) -> None:
+        """What was trained, out of the exported int8 graph; what was not is the backbone's already."""
+        import onnx
+        from onnx.numpy_helper import to_array
+
+        graph = onnx.load(shipped).graph
+        held = {t.name: torch.from_numpy(to_array(t).copy()) for t in graph.initializer}
+        state = {name: held[name] for name in self.state_dict() if name in held}
+        for node in graph.node:  # "/query_4/MatMul_quant" is the fifth layer's
+            if node.op_type == "MatMulInteger":
+                name, _, layer = node.name.split("/")[1].partition("_")
+                stem = node.input[1].removesuffix("_quantized")
+                whole = (held[node.input[1]].float() * held[f"{stem}_scale"]).T.contiguous()
+                state[f"{name}.weight" if hasattr(self, name) else f"layers.{layer or 0}.{name}.weight"] = whole
+        lowest = ("words.", "places.", "norm.", *(f"layers.{i}." for i in range(self.frozen)))
+        missing, _ = self.load_state_dict({n: x for n, x in state.items() if not n.startswith(lowest)}, strict=False)
+        if unknown := [name for name in missing if not name.startswith(lowest)]:
+            raise ValueError(f"{shipped}: without {unknown}")
 
     def block(self, layer: Any, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         b, n, size = x.shape
@@ -469,6 +489,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "reader")
     parser.add_argument("--work", type=Path, default=Path("reader-work"), help="checkpoints; made when not there")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint, for --minutes more")
+    parser.add_argument(
+        "--from", dest="shipped", type=Path, help="a folder with reader.onnx: go on from its int8 weights"
+    )
     parser.add_argument("--export", action="store_true", help="only write the last checkpoint as ONNX")
     parser.add_argument(
         "--seed", type=int, default=SEED, help="another one for each stretch: other examples come first"
@@ -488,6 +511,8 @@ def main() -> None:
     from int8 import parameters
 
     model.take(parameters(BACKBONE))
+    if options.shipped:
+        model.take_shipped(options.shipped / "reader.onnx")
     if options.resume:
         model.load_state_dict(torch.load(saved))
     tokenizer = Tokenizer.from_file(str(BACKBONE / "tokenizer.json"))

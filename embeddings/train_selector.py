@@ -28,6 +28,7 @@ from loosened import loosened
 from train_ranker import Words, best, calibration, news, pieces_of, rows, to_onnx
 from train_reader import TRAIN as READ_BY_READER
 from train_reader import asked_of, held_out
+from whys import asked_why, unmarked, whys
 
 from rag.answering.candidates import Candidate, gather
 from rag.answering.features import NAMES, judge
@@ -36,7 +37,7 @@ from rag.answering.selector import READ_NAMES, read, scored, with_reading
 from rag.errors import Error
 from rag.inference import open_graph
 from rag.question import Question, understand
-from rag.text import sentences
+from rag.text import sentences, words
 from rag.types import Hit
 from rag.weights import shipped
 
@@ -44,6 +45,9 @@ SEED = 5
 TRAIN = {"cmrc2018_train": 4200, "drcd_train_part_trad": 1300, "crud_news": None}  # questions at most
 DEVELOP = {"cmrc2018_trial": 500, "crud_news": None, "drcd_dev": 400, "xquad_zh": 250}
 LOOSE = 0.5  # of the questions are asked as people talk
+WHYS = {"first": 1600, "second": 500, "develop": 120}  # causes that the news tell, asked for
+WHYS_FROM = 20_000  # articles before this one stand among the others that do not answer
+UNMARKED = 0.35  # of the causes are told without the words that say that they are
 OTHERS = 2500  # news articles among which the answering ones must be told apart
 TREES = {
     "objective": "binary",
@@ -91,6 +95,21 @@ def questions(
             key = articles.setdefault((name, row["context"]), (f"{name}-{len(articles)}", title, row["context"]))
             asked.append((row["question"], key[0], starts, list(row.get("evidences") or ())))
     return asked, list(articles.values())
+
+
+def causes(data: Path, part: str) -> tuple[list[Kept], list[tuple[str, str, str]]]:
+    """As `questions`: why something is so, which the news tell. Each part has its own articles."""
+    chance, made = random.Random(f"{SEED} {part}"), []
+    before = sum(WHYS[name] for name in list(WHYS)[: list(WHYS).index(part)])
+    found = [(key, text, next(whys(text), None)) for key, _, full in news(data)[WHYS_FROM:] for text in [full[:2500]]]
+    for key, text, why in [one for one in found if one[2]][before : before + WHYS[part]]:
+        assert why is not None
+        asks = asked_why(why.asks, chance, next(iter(words(why.asks)), ""))
+        text, (first, last) = unmarked(text, why) if chance.random() < UNMARKED else (text, why.explains)
+        title = asked_why(why.asks, chance) if chance.random() < 0.25 else ""
+        said = text[first:last].strip()
+        made.append(((asks, f"why-{key}", [(text.index(said, first), said)], []), (f"why-{key}", title, text)))
+    return [asked for asked, _ in made], [article for _, article in made]
 
 
 def cases(
@@ -235,17 +254,16 @@ def main() -> None:
 
     others = [(key, title, text[:3000]) for key, title, text in news(options.data, OTHERS)]
     kept = {a.text for a in held_out(asked_of(options.data, READ_BY_READER))[1]}
-    first = made(
-        "first",
-        lambda: cases(*questions(options.data, "qa_train", TRAIN, 1, lambda text: text not in kept), others, SEED),
-    )
+
+    def with_causes(part: str, *told: Any) -> list[Case]:
+        (asked, articles), (more, about) = questions(options.data, *told), causes(options.data, part)
+        return cases([*asked, *more], [*articles, *about], others[:1500] if part == "develop" else others, SEED)
+
+    first = made("first", lambda: with_causes("first", "qa_train", TRAIN, 1, lambda text: text not in kept))
     second = made(
-        "second",
-        lambda: cases(
-            *questions(options.data, "qa_train", dict.fromkeys(TRAIN), 1, lambda text: text in kept), others, SEED
-        ),
+        "second", lambda: with_causes("second", "qa_train", dict.fromkeys(TRAIN), 1, lambda text: text in kept)
     )
-    develop = made("develop", lambda: cases(*questions(options.data, "qa_dev", DEVELOP, 3), others[:1500], 6))
+    develop = made("develop", lambda: with_causes("develop", "qa_dev", DEVELOP, 3))
     if options.words:
         to_onnx(trained(first, [c.table for c in first], NAMES, TREES, 300), options.out / "words.onnx", len(NAMES))
         session = open_graph(options.out / "words.onnx")
