@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.answering import gate
-from rag.answering.quantities import with_unit
+from rag.answering.quantities import with_unit, with_year
 
 PAGE = "全区发布推文1900余篇，阅读量超1100万次，视频播放量达1700余万次。"
 
@@ -74,6 +74,33 @@ def test_a_number_alone_is_given_the_unit_of_its_evidence() -> None:
     assert with_unit("12。", "事故造成12人死亡。") == "12人"
     assert with_unit("12", "号码是12。") == "12"
     assert with_unit("死亡12", "事故造成12人死亡。") == "死亡12"
+
+
+def test_a_day_is_given_the_year_of_its_evidence() -> None:
+    evidence = "潜艇2021年11月23日下水，2020年2月3日开工。"
+    assert with_year("下水的时间是11月23日。", evidence) == "下水的时间是2021年11月23日。"
+    assert with_year("11月23日", "潜艇11月23日下水。") == "11月23日"
+    assert with_year("11月23日", "2020年11月23日和2021年11月23日都下过雪。") == "11月23日"
+    for sentence in ("去年11月23日下水。", "2021年11月23日下水。", "2月3日开工，11月23日下水。", "11月下水。"):
+        assert with_year(sentence, evidence) == sentence
+
+
+GROUPS = "具体分组为：A组：卡塔尔、荷兰 B组：英格兰、伊朗 E组：西班牙、德国、日本 卡塔尔世界杯吉祥物也公布了。"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "right"),
+    [("德国在E组。", True), ("卡塔尔世界杯德国队在A组。", False), ("荷兰队在B组。", False), ("日本队在E组。", True)],
+)
+def test_what_a_list_has_under_one_label_is_not_told_of_another(sentence: str, right: bool) -> None:
+    assert (not gate.faults(sentence, GROUPS)) == right
+
+
+def test_a_part_that_is_played_is_not_told_as_who_plays_it() -> None:
+    cast = "话剧《清溪》主演介绍：领衔主演张国立饰：李建国，国家一级演员。"
+    assert gate.faults("《清溪》的主演是李建国。", cast)
+    assert not gate.faults("《清溪》的主演是张国立。", cast)
+    assert not gate.faults("张国立在《清溪》中饰李建国。", cast)
 
 
 def test_figures_dates_and_names_are_hard_and_words_are_not() -> None:

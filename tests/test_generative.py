@@ -308,6 +308,47 @@ def test_a_bare_figure_must_stand_where_the_question_is_spoken_of() -> None:
     assert said("1900").answer == "1900余篇[1]。"
 
 
+CARS = [hit("青岭汽车2022年交付量达131万辆。第四季度交付量达到40.5万辆，创下新高。", title="青岭汽车交付量")]
+PLAY = [
+    hit("剧评人德文认为，《山门》打开了悬疑剧的市场。该剧导演杨冬说，《山门》拍了两年。", title="《山门》开播"),
+    hit("在《山门》中，梁国华再一次证明了自己。", 2, title="梁国华"),
+]
+
+
+def answered(question: str, text: str, hits: Sequence[Hit]) -> Reply:
+    asked = understand(question)
+    reply = compose(asked, [Evidence(hits[0], hits[0].start, hits[0].end, hits[0].text, 1.0)], confidence=0.9)
+    *_, last = Generative(Scripted(text), Decided(lambda *_: reply)).answer(asked, hits, lambda: False)
+    assert last.reply is not None
+    return last.reply
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "hits", "own"),
+    [
+        ("青岭汽车2022年交付量是多少？", "40.5万辆", CARS, False),  # of a quarter alone
+        ("青岭汽车2022年交付量是多少？", "131万辆", CARS, True),
+        ("青岭汽车第四季度交付量是多少？", "40.5万辆", CARS, True),
+        ("《山门》的导演是谁？", "德文", PLAY, False),  # a place that speaks of no director
+        ("《山门》的导演是谁？", "杨冬", PLAY, True),
+        ("《山门》的导演是谁？", "杨小冬", PLAY, False),  # half of one
+        ("《山门》的导演是谁？", "《山门》的导演", PLAY, False),  # nothing is answered
+        ("《山门》是哪种剧？", "剧", PLAY, False),  # the question's own word
+        ("梁国华在《山门》中演的谁？", "梁国华在《山门》中演的是张立新。", PLAY, False),  # stands nowhere
+    ],
+)
+def test_what_answers_must_stand_there_and_be_told_of_what_was_asked(
+    question: str, text: str, hits: Sequence[Hit], own: bool
+) -> None:
+    reply = answered(question, text, hits)
+    assert (reply.engine != "builtin") == own, reply.answer
+
+
+def test_the_exact_words_are_those_of_the_form_that_is_asked_for() -> None:
+    reply = answered("青岭汽车2022年交付量是多少？", "青岭汽车2022年交付量为131万辆。", CARS)
+    assert reply.short_answer == "131万辆"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -31,6 +31,11 @@ _AGAINST = re.compile(
 )
 _NAMED = ("person", "place", "body", "quote")
 _TURNED = re.compile("被|由|受|给|遭")
+_LABEL = re.compile(
+    r"(?:^|(?<=[\s:：，,。；;、]))([a-z]|\d{1,2}|[一二三四五六七八九十甲乙丙丁])([组队区类级班号档])\s*[:：]"
+)
+_PLAYED = re.compile(r"饰演?[:：]?\s*[“\"]?")
+_PLAYS = re.compile(r"主演|演员|出演|领衔|参演|导演|编剧|演唱")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,43 @@ def mixed(sentence: str, evidence: str) -> Mixed | None:
     told, there = marked(sentence, evidence), marked(evidence)
     if verbatim(told, there):
         return None
-    for check in (_turned, _crossed, _stitched) if len(evidence) <= LONG else (_turned,):
+    for check in (_turned, _mislabelled, _crossed, _stitched) if len(evidence) <= LONG else (_turned, _mislabelled):
         found = check(told, there)
         if found:
             return found
+    return None
+
+
+# ---------------------------------------------------------------- labelled
+
+
+def _mislabelled(told: Marked, evidence: Marked) -> Mixed | None:
+    """What a list has under one label, told of another: 德国队在A组, where E组 has 德国; and a part that is played, told as
+    who plays it."""
+    there = evidence.folded
+    labels = list(_LABEL.finditer(there))
+    heads = [m[1] + m[2] for m in labels]
+    edges = [*(m.start() for m in labels), len(there)]
+    under = [there[m.end() : end] for m, end in zip(labels, edges[1:], strict=True)]
+    for label in dict.fromkeys(heads if len(heads) > 1 else ()):
+        at = told.folded.find(label)
+        if at < 0 or any(head in told.folded for head in heads if head != label):
+            continue
+        nouns = ((i, word.removesuffix("队")) for word, tag, i in told.tagged if tag[:1] in "nj")
+        near = sorted((abs(at - i), word) for i, word in nouns if len(word) > 1)
+        for _, word in near:  # the nearest that the list has says which label is meant
+            having = [head for head, part in zip(heads, under, strict=True) if word in part]
+            if having and label not in having:
+                return Mixed(word, label, having[0])
+            if having:
+                break
+    if _PLAYS.search(told.folded) and not _PLAYED.search(told.folded):
+        for name in (m.word for m in told.names if m.kind == "person"):
+            played = [
+                _PLAYED.search(there[max(0, m.start() - 6) : m.start()]) for m in re.finditer(re.escape(name), there)
+            ]
+            if played and all(played):
+                return Mixed(name, "饰", None)
     return None
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag import text as t
-from rag.answering import Said, compose, prompt
+from rag.answering import Said, compose, prompt, spans
 from rag.answering.prove import Evident
 from rag.errors import ModelUnusable
 from rag.followups import faithful, leans
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.08  # seconds between two pieces: readers see it flow, the page is not redrawn for every token
 _REWRITING = 15.0  # seconds that making a follow-up whole may take
+_FORM = 0.2  # how well words must suit what is asked for to be its exact answer: form and nearness, about 0 to 1.3
 _LOOPS = 2  # sentences said again before a model is taken to turn in circles
 
 _MARKER = re.compile(r"\s*[\[［【(（]\s*(?:资料|来源|出处|文献)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】)）]")
@@ -189,14 +190,22 @@ def _at(places: Sequence[Evidence], builtin: Reply, n: int) -> Evidence | None:
 
 
 def _short(question: Question, said: Sequence[Said], builtin: Reply) -> str | None:
-    """The exact words that answer: the built-in answerer's, where what was written and what it cites both hold them."""
+    """The exact words that answer: the built-in answerer's, where what was written and what it cites both hold them; else
+    those of what was written that have the form that is asked for, where what it cites holds them too."""
     words = builtin.short_answer
     if words and any(t.fold(words) in t.fold(one.text) and any(words in e.text for e in one.evidence) for one in said):
         return words
+    if not question.wants_short:
+        return None
+    want = spans.need(question)
+    for one in said:
+        found = spans.best(want, question, one.text)
+        if found is not None and found.fit >= _FORM:
+            a, b = spans.trimmed(one.text, spans.narrowed(question, one.text, found))
+            if b > a and any(one.text[a:b] in e.text for e in one.evidence):
+                return one.text[a:b]
     first = said[0].text.rstrip("。！？!?… ")
-    if question.wants_short and any(first in e.text for e in said[0].evidence):
-        return first
-    return None
+    return first if any(first in e.text for e in said[0].evidence) else None
 
 
 @dataclass

@@ -14,16 +14,22 @@ from itertools import pairwise
 from rag import text as t
 from rag.answering import Said, gate
 from rag.answering.candidates import Candidate, gather
+from rag.answering.marks import NOT_WORD, counts
 from rag.answering.prompt import orders
-from rag.answering.quantities import quantities, with_unit
+from rag.answering.quantities import quantities, with_unit, with_year
 from rag.question import Question
 from rag.types import Evidence, Hit
 
 _LOOKED_AT = 6  # places that are held against a sentence
 _HINT = 0.1  # what a marker that the model wrote adds to a place
 _QUESTION = 0.1  # what the question's words add: they tell places apart where a sentence is a bare figure
+_ADDED = 0.5  # share of what a sentence adds to a question for a fact that its place must hold
 _BARE, _ASKED = 6, 0.4  # a sentence with less content is a bare fact: its place must speak of what was asked
 _SOME = 0.3  # share of its words below which a sentence has nothing to do with a place
+_DIGITS = re.compile(r"\d[\d.,]*")
+_PART_OF_TIME = re.compile(r"季度|q[1-4]|[上下]半年|单[日周月季]|首[日周月]|当[日周月季]")
+_YEAR = re.compile(r"\d年|[去今明前]年|全年")
+_ROLE = re.compile(r"[的》]([\u4e00-\u9fff]{2,8}?)(?:都?(?:是|有|叫|为)?(?:谁|哪[些位]))?[?？]?$")
 _CLAUSE = re.compile(r"[，,；;]")
 _MOST_PLACES = 3  # that one sentence cites
 
@@ -35,7 +41,7 @@ class Evident:
         self._number = {id(hit): n for n, hit in enumerate(hits, 1)}
         self._places = [c for c in gather(hits) if not orders(c.text)]
         self._words = [frozenset(t.tokens(c.text)) for c in self._places]
-        self._question = question.text
+        self._question, self._short, self._who = question.text, question.wants_short, question.kind == "who"
         self._asked = frozenset(t.tokens(question.text))
         seen: dict[str, int] = {}
         for words in self._words:
@@ -54,13 +60,15 @@ class Evident:
         """
         ranked = self._ranked(sentence, hints)
         doubtful: Evidence | None = None
-        bare = gate.length(sentence) < _BARE
-        for evidence in self._choices(ranked):
+        bare = gate.length(_DIGITS.sub("1", sentence)) < _BARE
+        for evidence in [c.evidence(1.0) for c in ranked] if bare else self._choices(ranked):
             found = self._faults(sentence, evidence)
-            if not found and bare and gate.coverage(self._question, self._around(evidence)) < _ASKED:
+            if not found and (self._short and not self._new(sentence, evidence)):
+                continue
+            if not found and bare and not self._answers(sentence, evidence):
                 continue
             if not found:
-                return Said(with_unit(sentence, evidence.text), (evidence,))
+                return Said(with_year(with_unit(sentence, evidence.text), evidence.text), (evidence,))
             if doubtful is None and [f.kind for f in found] == ["words"] and float(found[0].said) >= _SOME:
                 doubtful = evidence
         return self._by_clauses(sentence, hints) or (Said(sentence, (doubtful,), False) if doubtful else None)
@@ -114,6 +122,30 @@ class Evident:
         hit, above = evidence.hit, _above(evidence.hit)
         before = f"{above} {hit.text[: evidence.start - hit.start]}"
         return gate.faults(sentence, evidence.text, around=above, years=gate.years_of(hit.date, before))
+
+    def _answers(self, bare: str, evidence: Evidence) -> bool:
+        """Whether a bare fact may be read as told of what was asked: its place speaks of that, and of no part of the time
+        asked about alone. The question's own words are no answer to it."""
+        asked = t.fold(self._question)
+        own = [word for word, tag in t.tagged(bare) if counts(word, tag)]
+        if own and all(word in asked for word in own):
+            return False
+        exact = NOT_WORD.sub("", t.fold(bare))
+        if not _DIGITS.search(bare) and exact not in NOT_WORD.sub("", t.fold(evidence.text)):  # 山彻也 of 山上彻也
+            return False
+        narrower = _PART_OF_TIME.search(t.fold(evidence.text))
+        if narrower and _YEAR.search(asked) and not _PART_OF_TIME.search(asked):
+            return False
+        role = _ROLE.search(asked) if self._who else None
+        if role and role[1][-2:] not in t.fold(f"{_above(evidence.hit)} {evidence.text}"):
+            return False  # 《重生之门》的导演: a place that speaks of no 导演
+        return gate.coverage(self._question, self._around(evidence)) >= _ASKED
+
+    def _new(self, sentence: str, evidence: Evidence) -> bool:
+        """Whether most of what a sentence adds to the question stands in the evidence: 张立新 in 演的是张立新 must."""
+        asked = t.fold(self._question)
+        added = "。".join(word for word, tag in t.tagged(sentence) if counts(word, tag) and word not in asked)
+        return bool(added) and gate.coverage(added, f"{_above(evidence.hit)} {evidence.text}") > _ADDED
 
     def _around(self, evidence: Evidence) -> str:
         """The evidence with what stands above it and before it."""

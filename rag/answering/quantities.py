@@ -216,6 +216,9 @@ class Date:
         return shared and not self.differs(other)
 
 
+_SOME_YEAR = re.compile(r"[今去明前后本当次翌同上每]年|年[初底末]")
+
+
 def dates(text: str, figures: list[Quantity] | None = None) -> list[Date]:
     """The dates of a text in order; 10年 and 3天 are lengths of time, not dates."""
     found: list[Date] = []
@@ -242,6 +245,18 @@ def dates(text: str, figures: list[Quantity] | None = None) -> list[Date]:
         told[place] = value
         found.append(Date(told[0], told[1], told[2], start, q.end))
     return found
+
+
+def with_year(sentence: str, evidence: str) -> str:
+    """A date without its year, in a sentence that names none, with the one that the evidence gives just that date:
+    11月23日 → 2021年11月23日."""
+    told = dates(sentence)
+    if len(told) != 1 or told[0].year is not None or told[0].month is None or told[0].day is None:
+        return sentence
+    years = {d.year for d in dates(evidence) if d.fields[1:] == told[0].fields[1:]}
+    if len(years) != 1 or None in years or _SOME_YEAR.search(t.fold(sentence)):
+        return sentence
+    return f"{sentence[: told[0].start]}{years.pop()}年{sentence[told[0].start :]}"
 
 
 def only_a_while(quantity: Quantity, folded: str) -> bool:
