@@ -344,6 +344,12 @@ def test_what_answers_must_stand_there_and_be_told_of_what_was_asked(
     assert (reply.engine != "builtin") == own, reply.answer
 
 
+def test_a_question_is_no_answer_and_what_is_told_of_another_thing_is_said_to_be() -> None:
+    assert said("成华区科协2024年发布了多少篇推文？").engine == "builtin"
+    reply = answered("青岭汽车2022年交付量是多少？", "梁国华在《山门》中再一次证明了自己。", [*CARS, PLAY[1]])
+    assert reply.engine == "builtin" and reply.note is not None and "不是所问的事" in reply.note
+
+
 def test_the_exact_words_are_those_of_the_form_that_is_asked_for() -> None:
     reply = answered("青岭汽车2022年交付量是多少？", "青岭汽车2022年交付量为131万辆。", CARS)
     assert reply.short_answer == "131万辆"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag import text as t
-from rag.answering import Said, compose, prompt, spans
+from rag.answering import Said, compose, gate, prompt, spans
 from rag.answering.prove import Evident
 from rag.errors import ModelUnusable
 from rag.followups import faithful, leans
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _PAUSE = 0.08  # seconds between two pieces: readers see it flow, the page is not redrawn for every token
 _REWRITING = 15.0  # seconds that making a follow-up whole may take
 _FORM = 0.2  # how well words must suit what is asked for to be its exact answer: form and nearness, about 0 to 1.3
+_SPEAKS = 0.4  # share of a question for a fact that the passages cited must speak of
 _LOOPS = 2  # sentences said again before a model is taken to turn in circles
 
 _MARKER = re.compile(r"\s*[\[［【(（]\s*(?:资料|来源|出处|文献)?\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]］】)）]")
@@ -126,21 +127,23 @@ class Generative:
         spent = self.model.count(page.raw + thought)
         page.end(broken_off=bool(stopped or broken) or page.loops > _LOOPS or spent >= asked.answer_tokens - 2)
         reply = self._reply(question, page.said, builtin, hits, stopped)
-        if note := self._note(reply.engine == self.name, broken, page.said, stopped):
+        if note := self._note(reply, broken, page.said, stopped):
             reply = replace(reply, note=note)
         if reply.engine == self.name:
             reply = replace(reply, thought=thought)
         yield Piece("done", reply.answer, found, reply)
 
-    def _note(self, wrote: bool, broken: ModelUnusable | None, said: Sequence[Said], stopped: bool) -> str | None:
+    def _note(self, reply: Reply, broken: ModelUnusable | None, said: Sequence[Said], stopped: bool) -> str | None:
         """What the reader should know of who answered, where it is not all the model's answer."""
+        wrote = reply.engine == self.name
         if broken is not None:
             why = broken.fields.get("why") or broken.what
             return say("answers.broke_off" if wrote else "answers.instead", model=self.name, why=why)
         if wrote or stopped:
             return None
-        proved = any(one.verified for one in said)
-        return say("answers.one_side" if proved else "answers.unproved", model=self.name)
+        if not any(one.verified for one in said):
+            return say("answers.unproved", model=self.name)
+        return say("answers.one_side" if reply.conflicts else "answers.elsewhere", model=self.name)
 
     def _reply(
         self,
@@ -155,7 +158,7 @@ class Generative:
         proved = [one for one in said if one.verified]
         places = [e for one in proved for e in one.evidence]
         sides = [(_at(places, builtin, a), _at(places, builtin, b)) for a, b in builtin.conflicts]
-        if not proved or any(a is None or b is None for a, b in sides):
+        if not proved or _elsewhere(question, places) or any(a is None or b is None for a, b in sides):
             return replace(builtin, hits=tuple(hits), stopped=stopped)
         return compose(
             question,
@@ -177,6 +180,12 @@ def kept(said: Sequence[Said]) -> list[Said]:
         for one in said
         if one.verified or not any((e.hit.passage_id, e.start, e.end) in proofs for e in one.evidence)
     ]
+
+
+def _elsewhere(question: Question, places: Sequence[Evidence]) -> bool:
+    """Whether an answer to a question for a fact leans on passages that hardly speak of what was asked."""
+    told = " ".join(f"{e.hit.title} {e.hit.heading} {e.hit.text}" for e in places)
+    return question.wants_short and gate.coverage(question.text, told) < _SPEAKS
 
 
 def _at(places: Sequence[Evidence], builtin: Reply, n: int) -> Evidence | None:

@@ -58,6 +58,8 @@ class Evident:
 
         Not verified: no figure or name is wrong, but most of its words stand nowhere near.
         """
+        if sentence.rstrip("”\"'』」").endswith(("?", "？")):
+            return None  # what asks is no answer
         ranked = self._ranked(sentence, hints)
         doubtful: Evidence | None = None
         bare = gate.length(_DIGITS.sub("1", sentence)) < _BARE
