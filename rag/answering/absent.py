@@ -1,7 +1,8 @@
 """A question comes in; the first name, title or quoted string of it that stands nowhere in the library goes out.
 
 Beside the terms that `question.must` names: what is quoted must stand whole, a thing of a series (嫦娥十号) under its
-own number, a person and a village under their own names. Whatever might be cut wrongly is left alone.
+own number, a person and a village under their own names, a letter so rare that no dictionary has it. Whatever might be
+cut wrongly is left alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rag.slips import name_alike
 
 _SERIES = re.compile(r"[\u4e00-\u9fff]{2}[一二三四五六七八九十\d]{1,2}号(?![线楼院门码段])")
 _VILLAGE = re.compile(r"[\u4e00-\u9fff]{2,3}(?:县|镇|乡|村|街道)$")
+_HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
 _DIGITS = ("", *"一二三四五六七八九")
 _NO_NAME = re.compile("[哪何由在是谁被给的了和与跟为从对请]")
 
@@ -29,6 +31,9 @@ def absent(question: Question, stands: Callable[[str], bool]) -> str:
     for m in _SERIES.finditer(folded):
         if not any(map(stands, _spellings(m[0]))) and stands(m[0][:2]):
             return question.text[m.start() : m.end()]
+    for i, letter in enumerate(folded):  # 鳤鱼: a letter so rare is a name's
+        if _HAN.match(letter) and not t.known(letter) and not stands(letter):
+            return question.text[i]
     for mark in marked(question.text).names:
         name = mark.word
         if mark.kind == "person":
