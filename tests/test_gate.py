@@ -85,12 +85,12 @@ def test_a_day_is_given_the_year_of_its_evidence() -> None:
         assert with_year(sentence, evidence) == sentence
 
 
-GROUPS = "具体分组为：A组：卡塔尔、荷兰 B组：英格兰、伊朗 E组：西班牙、德国、日本 卡塔尔世界杯吉祥物也公布了。"
+GROUPS = "具体分组为：A组：四川、湖北 B组：山西、云南 E组：江苏、河南、福建 全国少年赛吉祥物也公布了。"
 
 
 @pytest.mark.parametrize(
     ("sentence", "right"),
-    [("德国在E组。", True), ("卡塔尔世界杯德国队在A组。", False), ("荷兰队在B组。", False), ("日本队在E组。", True)],
+    [("河南在E组。", True), ("全国少年赛河南队在A组。", False), ("湖北队在B组。", False), ("福建队在E组。", True)],
 )
 def test_what_a_list_has_under_one_label_is_not_told_of_another(sentence: str, right: bool) -> None:
     assert (not gate.faults(sentence, GROUPS)) == right

@@ -63,7 +63,7 @@ def mixed(sentence: str, evidence: str) -> Mixed | None:
 
 
 def _mislabelled(told: Marked, evidence: Marked) -> Mixed | None:
-    """What a list has under one label, told of another: 德国队在A组, where E组 has 德国; and a part that is played, told as
+    """What a list has under one label, told of another: 河南队在A组, where E组 has 河南; and a part that is played, told as
     who plays it."""
     there = evidence.folded
     labels = list(_LABEL.finditer(there))

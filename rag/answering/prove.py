@@ -133,18 +133,18 @@ class Evident:
         if own and all(word in asked for word in own):
             return False
         exact = NOT_WORD.sub("", t.fold(bare))
-        if not _DIGITS.search(bare) and exact not in NOT_WORD.sub("", t.fold(evidence.text)):  # 山彻也 of 山上彻也
+        if not _DIGITS.search(bare) and exact not in NOT_WORD.sub("", t.fold(evidence.text)):  # 文轩 of 李文轩
             return False
         narrower = _PART_OF_TIME.search(t.fold(evidence.text))
         if narrower and _YEAR.search(asked) and not _PART_OF_TIME.search(asked):
             return False
         role = _ROLE.search(asked) if self._who else None
         if role and role[1][-2:] not in t.fold(f"{_above(evidence.hit)} {evidence.text}"):
-            return False  # 《重生之门》的导演: a place that speaks of no 导演
+            return False  # 《长河》的导演: a place that speaks of no 导演
         return gate.coverage(self._question, self._around(evidence)) >= _ASKED
 
     def _new(self, sentence: str, evidence: Evidence) -> bool:
-        """Whether most of what a sentence adds to the question stands in the evidence: 张立新 in 演的是张立新 must."""
+        """Whether most of what a sentence adds to the question stands in the evidence: 陈默言 in 演的是陈默言 must."""
         asked = t.fold(self._question)
         added = "。".join(word for word, tag in t.tagged(sentence) if counts(word, tag) and word not in asked)
         return bool(added) and gate.coverage(added, f"{_above(evidence.hit)} {evidence.text}") > _ADDED
