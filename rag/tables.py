@@ -406,6 +406,8 @@ def listen(
     """What is done to each new connection, how a transaction begins, and our own error for a database's."""
 
     def handle(context: sa.engine.ExceptionContext) -> None:
+        if context.is_pre_ping:  # nobody asked anything yet: the pool takes another connection
+            return
         error = rename(context.original_exception)
         if error is not context.original_exception:
             raise error from context.original_exception

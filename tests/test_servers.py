@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import rag
-from rag import meaning, servers, settings
+from rag import meaning, servers, settings, tables
 from rag.cli import run
 from rag.conversations import Conversations
 from rag.errors import (
@@ -283,3 +285,21 @@ def test_the_commands_do_on_a_server_what_they_do_on_a_folder(
 def test_rag_open_takes_an_address(postgres: Any, tiny: None) -> None:
     with rag.open(postgres.nothing().url) as shelf:
         assert shelf.state().articles == 0
+
+
+def test_a_connection_that_died_in_the_pool_is_replaced_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool, pool_pre_ping=True)
+    tables.listen(engine, lambda connection, record: None, lambda connection: None, lambda error: ServerUnreachable())
+    with engine.connect() as c:
+        assert c.scalar(sa.text("SELECT 1")) == 1
+
+    def dead(connection: Any) -> bool:
+        raise sqlite3.OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.dialect, "do_ping", dead)
+        patch.setattr(engine.dialect, "is_disconnect", lambda error, connection, cursor: True)
+        with engine.connect() as c:
+            assert c.scalar(sa.text("SELECT 1")) == 1
+    with engine.connect() as c, pytest.raises(ServerUnreachable):
+        c.execute(sa.text("SELECT nothing"))
