@@ -21,7 +21,7 @@ from rag.settings import engine_name
 from rag.types import Filter, Found, Piece, Reply, Turn
 
 AT_ONCE = 8  # as many as the page writes
-WAITING = 32  # callers who wait for their turn; more are sent away
+WAITING = 128  # callers who wait for their turn, a hundred readers some 12 s on two cores; more are sent away
 REMEMBERED = 5  # exchanges that a follow-up question may lean on, as on the page
 MOST_TURN = 4000  # characters of one of their questions or answers
 ENDS = "builtin"
