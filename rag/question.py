@@ -164,6 +164,8 @@ def parts(text: str) -> tuple[str, ...]:
     A哪年出生. () for a question about one thing, or about the difference itself."""
     folded = t.fold(text).strip(" ?？。")
     both = _BOTH.match(folded)
+    if two := _coordinated(folded, both.groups() if both else None):
+        return two
     if both and _EACH.search(folded[both.end() :]) and not re.search("区别|不同|差别|差异|关系", folded):
         rest = re.sub(r"^(?:相比|比)[,，]?", "", _EACH.sub("", folded[both.end() :]))
         return tuple(name + rest for name in both.groups())
@@ -180,6 +182,38 @@ def parts(text: str) -> tuple[str, ...]:
     whole = [clauses[0], *(made_whole(c, [Turn(clauses[0], "")]) for c in clauses[1:])]
     names = names_in(clauses[0])[:1]
     return tuple(w if any(n in w for n in names) else "".join(names) + w for w in whole)
+
+
+_AND = frozenset("和与跟及")
+_OF_EACH = re.compile(r"分别|各自?(?=是|有|为|多少|几|什么|谁|哪)")
+_OF_TWO = re.compile(r"的([\u4e00-\u9fff]{2,4})[和与及]([\u4e00-\u9fff]{2,4})(?=[是叫有为](?:谁|什么|哪|多少|几))")
+
+
+def _coordinated(folded: str, named: tuple[str, ...] | None) -> tuple[str, ...]:
+    """油田2021年和2022年的产量分别是多少, 《…》的主演和导演是谁: the question with each of the two alone; () where it has no
+    such pair. `named`: the two names that it begins with; 成华区科协和武侯区科协, which end alike, are whole names."""
+    two = _OF_TWO.search(folded)
+    if two:
+        head, tail = folded[: two.start(1)], _OF_EACH.sub("", folded[two.end() :])
+        return (head + two[1] + tail, head + two[2] + tail)
+    if not _OF_EACH.search(folded):
+        return ()
+    words = [word for word, _ in t.tagged(folded)]
+    at = next((i for i, word in enumerate(words) if word in _AND), 0)
+    if not 0 < at < len(words) - 1:
+        return ()
+    year = words[at - 1] == "年" and at > 1
+    first = at - 2 if year else at - 1
+    last = at + 2
+    if (words[at + 1].isdigit() and words[last : last + 1] == ["年"]) or len(words[at + 1]) == 1:  # 冬|残奥会
+        last += 1
+    a, b = "".join(words[first:at]), "".join(words[at + 1 : last])
+    if a.isdigit() and b.endswith("年"):
+        a += "年"
+    if min(len(a), len(b)) < 2 or a.endswith("年") != b.endswith("年") or (named and named[0][-2:] == named[1][-2:]):
+        return ()
+    head, tail = "".join(words[:first]), _OF_EACH.sub("", "".join(words[last:]))
+    return (head + a + tail, head + b + tail) if head or not named or b.endswith("年") else ()
 
 
 # ---------------------------------------------------------------- content words
