@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from errands import over
 from hub_server import hub_with
 from model_server import serving
 from tiny_embedders import open_tiny
@@ -38,16 +39,6 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[rag.Lib
 @pytest.fixture
 def machine(library: rag.Library) -> Machine:
     return Machine(library, say)
-
-
-def over(machine: Machine) -> str:
-    """What came of the errand."""
-    for _ in range(600):
-        shown, going = machine.errand()
-        if not going:
-            return str(shown)
-        time.sleep(0.02)
-    raise AssertionError(machine.errands.latest)
 
 
 def told(model: str, kind: str = "writer") -> dict[str, object]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hub_server import hub_with
 
 from rag import choosing, settings
 from rag.cli import run
-from rag.errors import BadSetting, ModelUnusable, UnknownName
+from rag.errors import BadSetting, DiskFull, ModelUnusable, UnknownName
 from rag.models import open_model, shared
 
 MODEL = "Tiny/Writer"
@@ -76,6 +77,13 @@ def test_a_broken_copy_is_never_used(store: Path, tmp_path: Path, monkeypatch: p
     with pytest.raises(ModelUnusable):
         shared.found(MODEL)
     assert not (tmp_path / "outside").exists()
+
+
+def test_a_full_disk_is_said_to_be_full(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    another(monkeypatch, tmp_path / "second")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.raises(DiskFull):
+        shared.found(MODEL)
 
 
 def test_half_a_model_in_the_store_is_none(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from errands import over
 from hub_server import hub_with
 from tiny_models import prefers, recite
 
@@ -239,12 +240,3 @@ def test_a_reranker_is_pulled_used_and_taken_away_on_the_page_too(
     assert "内置的排法" in capsys.readouterr().out
     assert settings.pulled("Tiny/Reranker") is None
     assert order()[0] == "柳.txt"
-
-
-def over(machine: Machine) -> str:
-    for _ in range(600):
-        shown, going = machine.errand()
-        if not going:
-            return str(shown)
-        time.sleep(0.02)
-    raise AssertionError(machine.errands.latest)

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from rag import settings
-from rag.errors import ModelUnusable
+from rag.errors import Error, ModelUnusable
 from rag.models import pulling
 from rag.words import say
 
@@ -25,7 +25,7 @@ from rag.words import say
 def found(model: str) -> Path | None:
     """`settings.pulled`, for models of the store too: one that is not here yet is fetched.
 
-    Errors: ModelUnusable, where the store can't be reached or its copy is broken.
+    Errors: ModelUnusable, where the store can't be reached or its copy is broken; DiskFull.
     """
     here = settings.pulled(model)
     if here or not settings.model_store() or not pulling.is_id(model):
@@ -73,7 +73,7 @@ def listed() -> list[tuple[str, int]]:
 
 @contextlib.contextmanager
 def _reaching(model: str) -> Iterator[tuple[Any, str]]:
-    """The store and the path of its models. What its makers raise has no common base: all becomes ModelUnusable."""
+    """The store and the path of its models. What such stores raise has no common base: all becomes ModelUnusable."""
     address = str(settings.model_store())
     name = address.partition("://")[0] + "://" + address.partition("://")[2].rpartition("@")[2]  # without a password
     try:
@@ -81,7 +81,7 @@ def _reaching(model: str) -> Iterator[tuple[Any, str]]:
 
         store, root = fsspec.core.url_to_fs(address)
         yield store, root.rstrip("/")
-    except ModelUnusable:
+    except Error:  # ours says it already: broken, no room on this disk
         raise
     except ImportError as error:  # fsspec names the package that speaks with such a store
         raise ModelUnusable(

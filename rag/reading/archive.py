@@ -60,7 +60,7 @@ def opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise Unreadable("damaged", detail=str(error)) from error
+        raise Unreadable("damaged", detail=say("reading.zip_table")) from error
 
 
 def refuse_bomb(path: Path, limit: int) -> None:
@@ -112,9 +112,9 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str,
                 if done > _CHUNK and done > MAX_RATIO * max(1, info.compress_size):
                     raise Unreadable("zip_ratio", ratio=done // max(1, info.compress_size))
                 file.write(chunk)
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+    except OSError as error:  # this machine's trouble rather than the archive's
         raise Unreadable("damaged", detail=str(error)) from error
-    except Exception as error:  # zlib.error and lzma.LZMAError have no common base
+    except Exception as error:  # zipfile's own, zlib.error, lzma.LZMAError, EOFError… have no common base
         if isinstance(error, Unreadable):
             raise
         raise Unreadable("damaged", detail=say("reading.zip_member")) from error
