@@ -274,6 +274,8 @@ def _subject(before: str, answer: str) -> str:
                 break
             at += len(word)
         subject = tail[at:] if at < len(folded) else tail
+        if subject.endswith("的"):  # 为什么天是蓝的: what it is said to be, no subject
+            subject = ""
     named = _short(answer)
     if (
         named

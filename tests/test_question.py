@@ -201,3 +201,8 @@ def test_a_rewrite_that_does_not_is_left(typed: str, before: tuple[Turn, ...], r
 )
 def test_two_things_of_which_one_thing_is_asked_are_asked_for_apart(question: str, asked: tuple[str, ...]) -> None:
     assert parts(question) == asked
+
+
+def test_what_a_thing_is_said_to_be_is_not_carried_over() -> None:
+    turn = Turn("为什么天是蓝的", "蓝光和紫光被撒满天空，天就是蓝的[1]。")
+    assert understand("被开水烫了怎么处理", [turn]).text == "被开水烫了怎么处理"
