@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from rag import text as t
@@ -86,7 +85,7 @@ _KINDS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         "why",
-        r"为什么|为何|为啥|为甚么|何以|何故|缘何|因何|凭什么|凭啥|(?:什么|啥|何种|哪些|哪个|主要)(?:原因|缘故|理由)|(?:原因|理由|缘由)(?:是|有|何在|$|[?？])|"
+        r"(?<![称名算作成改译定视认变分写命当列选评喻誉现之])为(?:什么|何|啥|甚么)|何以|何故|缘何|因何|凭什么|凭啥|(?:什么|啥|何种|哪些|哪个|主要)(?:原因|缘故|理由)|(?:原因|理由|缘由)(?:是|有|何在|$|[?？])|"
         r"怎么(?:会|这么|那么|就|没|不(?!$)|还|又|老是|总是|也|开得|变得)|咋(?:会|这么|那么|就|没|不|还|老)|怎么回事|什么道理|由于什么|因为什么",
     ),
     (
@@ -141,79 +140,6 @@ def kind_of(question: str) -> Kind:
         if pattern.search(folded):
             return kind
     return "other"
-
-
-# ---------------------------------------------------------------- two things in one question
-
-_BOTH = re.compile(
-    r"^([\u4e00-\u9fffA-Za-z0-9“”《》]{2,14}?)[和与跟同、]([\u4e00-\u9fffA-Za-z0-9“”《》]{2,14}?)(?=的|[这那]?两|相比|比|[,，]|各|分别|哪|谁)"
-)
-_EACH = re.compile(
-    r"各自?(?:是|有|为)?(?=多少|几|什么|谁|哪)|分别|哪(?:边|个|家|种|者|里)的?(?=.{0,10}(?:更|多|少|高|低|大|小))|[这那]?两(?:场|次|个|家|地|处|边|者|种)"
-)
-
-
-_ASKS = re.compile(
-    r"什么时候|啥时候|什么(?!的)|何[时地处人]|为何|如何|谁(?!家)|哪一?[里儿位个些年天月家座所部首支]|多少|几[个名位家年月号次支]|[多][大高长久远重]|怎么|怎样|是否|吗"
-)
-_APART = re.compile(r"[,，;；?？]|以及|和|与|及|并且?|还有|又")
-
-
-def parts(text: str) -> tuple[str, ...]:
-    """What a question of two parts asks, each part standing alone: A和B各是多少 → A是多少, B是多少; A是谁,哪年出生 → A是谁,
-    A哪年出生. () for a question about one thing, or about the difference itself."""
-    folded = t.fold(text).strip(" ?？。")
-    both = _BOTH.match(folded)
-    if two := _coordinated(folded, both.groups() if both else None):
-        return two
-    if both and _EACH.search(folded[both.end() :]) and not re.search("区别|不同|差别|差异|关系", folded):
-        rest = re.sub(r"^(?:相比|比)[,，]?", "", _EACH.sub("", folded[both.end() :]))
-        return tuple(name + rest for name in both.groups())
-    asks = list(_ASKS.finditer(folded))
-    cuts = [m for a, b in pairwise(asks) if (m := _APART.search(folded, a.end(), b.start()))]
-    if not cuts or len(cuts) > 2:
-        return ()
-    from rag.followups import made_whole  # it needs the functions of this module
-
-    edges = [0, *(e for m in cuts for e in m.span()), len(folded)]
-    clauses = [folded[edges[i] : edges[i + 1]].strip() for i in range(0, len(edges), 2)]
-    if any(len(content(c)) < 1 for c in clauses):
-        return ()
-    whole = [clauses[0], *(made_whole(c, [Turn(clauses[0], "")]) for c in clauses[1:])]
-    names = names_in(clauses[0])[:1]
-    return tuple(w if any(n in w for n in names) else "".join(names) + w for w in whole)
-
-
-_AND = frozenset("和与跟及")
-_OF_EACH = re.compile(r"分别|各自?(?=是|有|为|多少|几|什么|谁|哪)")
-_OF_TWO = re.compile(r"的([\u4e00-\u9fff]{2,4})[和与及]([\u4e00-\u9fff]{2,4})(?=[是叫有为](?:谁|什么|哪|多少|几))")
-
-
-def _coordinated(folded: str, named: tuple[str, ...] | None) -> tuple[str, ...]:
-    """油田2021年和2022年的产量分别是多少, 《…》的主演和导演是谁: the question with each of the two alone; () where it has no
-    such pair. `named`: the two names that it begins with; 成华区科协和武侯区科协, which end alike, are whole names."""
-    two = _OF_TWO.search(folded)
-    if two:
-        head, tail = folded[: two.start(1)], _OF_EACH.sub("", folded[two.end() :])
-        return (head + two[1] + tail, head + two[2] + tail)
-    if not _OF_EACH.search(folded):
-        return ()
-    words = [word for word, _ in t.tagged(folded)]
-    at = next((i for i, word in enumerate(words) if word in _AND), 0)
-    if not 0 < at < len(words) - 1:
-        return ()
-    year = words[at - 1] == "年" and at > 1
-    first = at - 2 if year else at - 1
-    last = at + 2
-    if (words[at + 1].isdigit() and words[last : last + 1] == ["年"]) or len(words[at + 1]) == 1:  # 冬|残奥会
-        last += 1
-    a, b = "".join(words[first:at]), "".join(words[at + 1 : last])
-    if a.isdigit() and b.endswith("年"):
-        a += "年"
-    if min(len(a), len(b)) < 2 or a.endswith("年") != b.endswith("年") or (named and named[0][-2:] == named[1][-2:]):
-        return ()
-    head, tail = "".join(words[:first]), _OF_EACH.sub("", "".join(words[last:]))
-    return (head + a + tail, head + b + tail) if head or not named or b.endswith("年") else ()
 
 
 # ---------------------------------------------------------------- content words

@@ -8,7 +8,7 @@ import pytest
 
 from rag.answering import attributes
 from rag.answering.candidates import gather
-from rag.question import parts, understand
+from rag.question import understand
 from rag.types import Hit
 
 STORY = "青溪县首届果蔬节昨天开幕，迎来3000名游客。（本报记者 柳青禾）\n果蔬节上的南瓜王。何谷 摄"
@@ -60,17 +60,3 @@ def test_a_column_that_is_not_there_is_no_answer() -> None:
 def test_a_short_form_is_told_by_its_gloss(question: str) -> None:
     answer = told(question, AED)
     assert answer and answer[1] == "自动体外除颤器"
-
-
-@pytest.mark.parametrize(
-    ("question", "asked"),
-    [
-        ("小麦与水稻的亩产各是多少？", ("小麦的亩产多少", "水稻的亩产多少")),
-        ("这次地震有多少级，造成多少人受伤？", ("这次地震有多少级", "这次地震造成多少人受伤")),
-        ("谁在什么时候发明了电话？", ()),
-        ("航天育种和转基因有什么区别？", ()),
-        ("大熊猫吃什么？", ()),
-    ],
-)
-def test_a_question_of_two_parts_becomes_two_that_stand_alone(question: str, asked: tuple[str, ...]) -> None:
-    assert parts(question) == asked

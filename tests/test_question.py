@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rag.errors import EmptyQuestion, QuestionTooLong
 from rag.followups import faithful, leans
-from rag.question import parts, understand
+from rag.question import understand
 from rag.settings import MAX_QUESTION
 from rag.types import Turn
 from rag.words import say
@@ -181,26 +181,6 @@ def test_a_rewrite_that_keeps_to_what_was_said_is_taken(typed: str, before: tupl
 )
 def test_a_rewrite_that_does_not_is_left(typed: str, before: tuple[Turn, ...], rewrite: str) -> None:
     assert not faithful(rewrite, typed, before)
-
-
-@pytest.mark.parametrize(
-    ("question", "asked"),
-    [
-        (
-            "河湾油田2021年和2022年的油气产量分别是多少？",
-            ("河湾油田2021年的油气产量是多少", "河湾油田2022年的油气产量是多少"),
-        ),
-        ("2021年四川和重庆粮食分别增产了多少？", ("2021年四川粮食增产了多少", "2021年重庆粮食增产了多少")),
-        ("去年中考和高考报名人数各是多少？", ("去年中考报名人数是多少", "去年高考报名人数是多少")),
-        ("2022和2023年科技节冠军分别是哪支队", ("2022年科技节冠军是哪支队", "2023年科技节冠军是哪支队")),
-        ("《长河》的主演和导演是谁？", ("《长河》的主演是谁", "《长河》的导演是谁")),
-        ("成华区科协和武侯区科协各有几场讲座？", ("成华区科协几场讲座", "武侯区科协几场讲座")),
-        ("科学和技术是什么关系？", ()),
-        ("水稻和油菜怎么轮作？", ()),
-    ],
-)
-def test_two_things_of_which_one_thing_is_asked_are_asked_for_apart(question: str, asked: tuple[str, ...]) -> None:
-    assert parts(question) == asked
 
 
 def test_what_a_thing_is_said_to_be_is_not_carried_over() -> None:

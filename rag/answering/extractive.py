@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -22,22 +22,23 @@ from rag.answering.conflicts import conflicts, retells
 from rag.answering.features import shown
 from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
-from rag.answering.selector import Selected, Selector
-from rag.question import Question, kind_of, parts, understand
+from rag.answering.selector import Selector
+from rag.answering.weighed import ANEW, Weighed, corrects, own_words, together
+from rag.question import Question, kind_of, understand
 from rag.slips import name_alike
 from rag.traces import span
-from rag.types import Evidence, Hit, Piece, Reply, Turn
+from rag.twofold import parts
+from rag.types import Hit, Piece, Reply, Turn
+from rag.words import say
 
 # Questions over newspaper pages: at .12, 5 of 100 that have an answer are refused and 79 of 100 that have none
 # (embeddings/selector/README.md). A wrong figure is worse than none.
 SURE_ENOUGH = 0.12
 MEASURED = {"open": (0.05, 3, 62), "shipped": (SURE_ENOUGH, 5, 79), "strict": (0.5, 30, 97)}  # line, then these two
 FACT, EXPLANATION = 120, 560  # characters of an answer at most
-LONG_SENTENCE = 110  # past this, a fact's sentence is cut to the clauses around the answer
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
 FORMLESS = 0.5
-MARKED = 0.05  # probability of the marked words from which an explanation of one sentence has exact words
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
 OFF_TOPIC = 0.3  # what is left where a passage speaks of nothing that the question names
 SAME_QUESTION = 5.0  # by so much the odds of a sentence rise whose article's title asks the very question
@@ -50,10 +51,7 @@ _STEP = re.compile(
 )
 _ASKING = re.compile(r"(?:为什么|为何|为啥|为甚么|怎么|怎样|如何|咋)会?|[的是了呢啊要就都会]")
 _QUOTE_MARKS = re.compile(r"[“”\"‘’'「」『』《》]")
-_PAUSE = re.compile(r"[，,；;：:]")
-_CORRECTION = re.compile(r"应为|有误|更正|订正")
 _QUOTED = re.compile(r"[“「『\"]([^”」』\"]*)[”」』\"]")
-_ANEW = re.compile(r"应为|应是|更正为|订正为|改为")
 
 
 class Extractive:
@@ -103,14 +101,19 @@ class Extractive:
         told = attributes.told(question, candidates)
         if told is not None:
             return self._as_told(question, candidates, told, hits)
-        both = [self._weighed(understand(part), candidates) for part in parts(question.text)]
-        if both and all(w.sure for w in both) and len({w.best for w in both}) == len(both):
-            evidence = [w.cut(w.best) for w in both]
-            return compose(question, evidence, hits=hits, confidence=min(w.confidence for w in both))
+        each = self._each(question, candidates)
+        if each and all(w.sure for w in each):
+            chosen = together(each)
+            if len(set(chosen)) > 1:
+                evidence = {i: w.cut(i) for w, i in zip(each, chosen, strict=True)}
+                least = min(float(w.chances[i]) for w, i in zip(each, chosen, strict=True))
+                return compose(question, list(evidence.values()), hits=hits, confidence=least)
+            return replace(self._told_by(question, each[0].preferring(chosen[0]), hits), short_answer=None)
         weighed = self._weighed(question, candidates)
         if not weighed.sure:
             return refuse(question, "no_evidence", hits=hits, confidence=weighed.confidence)
-        return self._told_by(question, weighed, hits)
+        reply = self._told_by(question, weighed, hits)
+        return replace(reply, note=untold(each, reply.answer))
 
     def _weighed(self, question: Question, candidates: Sequence[Candidate]) -> Weighed:
         selected = self._select(question, candidates)
@@ -124,6 +127,15 @@ class Extractive:
         asked = asked_by_title(question, candidates)
         chances = np.where(asked, SAME_QUESTION * chances / (1 + (SAME_QUESTION - 1) * chances), chances)
         return Weighed(question, candidates, chances, selected, self.line())
+
+    def _each(self, question: Question, candidates: Sequence[Candidate]) -> list[Weighed]:
+        """The sentences weighed for each of several things asked; [] where the question asks one."""
+
+        def one_name(words: str) -> bool:
+            return any(words in t.fold(c.text) for c in candidates)
+
+        asked = parts(question.text, one_name)
+        return [self._weighed(understand(part), candidates).apart(*own_words(asked, k)) for k, part in enumerate(asked)]
 
     def _as_told(
         self, question: Question, candidates: Sequence[Candidate], told: attributes.Told, hits: Sequence[Hit]
@@ -260,74 +272,19 @@ class Extractive:
         return []
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """What was found for one question: `chances` (n,) of the candidates, and what words and reader saw in each."""
-
-    question: Question
-    candidates: Sequence[Candidate]
-    chances: NDArray[np.float64]
-    selected: Selected
-    line: float
-
-    @property
-    def confidence(self) -> float:
-        return float(self.chances.max(initial=0.0))
-
-    @property
-    def sure(self) -> bool:
-        return self.confidence >= self.line
-
-    @property
-    def best(self) -> int:
-        return int(self.chances.argmax())
-
-    def span(self, i: int) -> spans.Found | None:
-        """The exact words of the answer in a sentence: those that the reader marked, else those of the right form. (Questions
-        of CMRC and DRCD: F1 .47 and .67, against .37 and .57 where only a sure reader went first.)"""
-        return self.selected.exact[i] or self.selected.judged.spans[i]
-
-    def exact(self, i: int) -> str | None:
-        candidate = self.candidates[i]
-        if candidate.header:
-            return None
-        found = self.span(i) or spans.spare(self.question, candidate.text)
-        if found is None or (not self.question.wants_short and found.fit < MARKED):
-            return None
-        a, b = spans.trimmed(candidate.text, spans.narrowed(self.question, candidate.text, found))
-        anew = _ANEW.search(candidate.text) if corrects(candidate) else None
-        return None if anew and a < anew.end() else candidate.text[a:b] or None  # never what was wrong
-
-    def cut(self, i: int) -> Evidence:
-        """The sentence; where it is long, the clauses around the answer that read well alone."""
-        candidate, found = self.candidates[i], self.span(i)
-        whole = candidate.evidence(float(self.chances[i]))
-        if len(candidate.text) <= LONG_SENTENCE or candidate.header or found is None:
-            return whole
-        a, b = around(candidate.text, found)
-        return replace(whole, start=whole.start + a, end=whole.start + b, text=candidate.text[a:b])
-
-
-def around(text: str, found: spans.Found) -> tuple[int, int]:
-    """The clauses of a long sentence around a span, at most LONG_SENTENCE characters: earlier ones first."""
-    edges = [0, *(m.end() for m in _PAUSE.finditer(text)), len(text)]
-    first = max(i for i, e in enumerate(edges) if e <= found.start)
-    last = min(i for i, e in enumerate(edges) if e >= found.end)
-    while True:  # grow to both sides while it stays short
-        left = edges[last] - edges[first - 1] if first else LONG_SENTENCE + 1
-        right = edges[last + 1] - edges[first] if last + 1 < len(edges) else LONG_SENTENCE + 1
-        if left <= LONG_SENTENCE:
-            first -= 1
-        elif right <= LONG_SENTENCE:
-            last += 1
-        else:
-            break
-    a, b = edges[first], edges[last]
-    while a < b and text[a].isspace():
-        a += 1
-    while b > a and (text[b - 1].isspace() or _PAUSE.match(text[b - 1])):
-        b -= 1
-    return a, b
+def untold(each: Sequence[Weighed], answer: str) -> str | None:
+    """What is to be said where only some of the things asked were found: which were not. A thing that the answer names
+    may be told in it all the same."""
+    if not any(w.sure for w in each):
+        return None
+    asked = [w.question.text for w in each]
+    own = [own_words(asked, k)[0] for k in range(len(each))]
+    missing = [
+        w.question.text
+        for w, words in zip(each, own, strict=True)
+        if not w.sure and words and not any(word in t.fold(answer) for word in words)
+    ]
+    return say("answers.part_untold", parts="、".join(missing)) if missing else None
 
 
 def contradictions(question: Question, candidates: Sequence[Candidate], chances: NDArray[np.float64]) -> list[int]:
@@ -361,11 +318,6 @@ def same(a: str, b: str) -> bool:
     pairs = [set(t.bigrams(x)) for x in (a, b)]
     smaller = min(map(len, pairs))
     return bool(smaller) and len(pairs[0] & pairs[1]) >= 0.8 * smaller
-
-
-def corrects(candidate: Candidate) -> bool:
-    """A sentence of a 更正 that says what was wrong."""
-    return "更正" in candidate.hit.title + candidate.hit.heading and bool(_CORRECTION.search(candidate.text))
 
 
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
@@ -418,7 +370,7 @@ def figures(text: str) -> set[str]:
 
 def wrong(correction: str) -> set[str]:
     """The figures that a correction takes back: those it quotes, or names at all, and does not say anew."""
-    said, *anew = _ANEW.split(correction, maxsplit=1)
+    said, *anew = ANEW.split(correction, maxsplit=1)
     quoted = figures("，".join(_QUOTED.findall(said)))
     return (quoted or figures(said)) - figures("".join(anew))
 

@@ -37,6 +37,7 @@ _COUNTRIES = frozenset(
     "美国 英国 法国 德国 日本 俄罗斯 苏联 印度 巴西 加拿大 澳大利亚 意大利 西班牙 荷兰 瑞典 瑞士 韩国 埃及 墨西哥 泰国 越南 新加坡".split()
 )
 _COMMON = frozenset("公司集团大学学院研究所院局部厅会协中心实验室医日本美国英国法国德国中国")
+_EVERY_YEAR = re.compile("[冠亚季]军|得主|获得者|夺冠")  # asked who: the year says which time, it assumes nothing
 _PART = re.compile("[·•・代]")  # 博辛瓦 of 若泽·博辛瓦, 1930年代
 _BREAK = re.compile(r"[，,；;：:。！？!?\n]|以后|之后|的时候|时(?=多|有|是|在|的|候)")
 _YEARS = re.compile(r"((?:1\d|20)\d\d)年?(?:\d+月)?(?:至|到|-{1,2}|~)((?:1\d|20)\d\d)")  # 从1921年至1945年
@@ -62,7 +63,10 @@ def contradicted(question: Question, hits: Sequence[Hit]) -> Said | None:
     """The sentence that says otherwise, to be cited; None where nothing that was assumed is contradicted."""
     told = marked(question.text)
     candidates = gather(hits)[:LOOKED_AT]
+    each_year = question.kind == "who" and _EVERY_YEAR.search(told.folded)
     for mark in _assumed(told):
+        if mark.date is not None and each_year:
+            continue
         found = _otherwise(mark, told, question, candidates)
         if found is not None:
             return Said(found.text, (found.evidence(1.0),))

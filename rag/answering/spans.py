@@ -407,9 +407,24 @@ def narrowed(question: Question, sentence: str, found: Found) -> Found:
     return Found(own[0].start, own[0].end, found.fit) if len(own) == 1 else found
 
 
+_LOOSE = frozenset("，,。；;：:、！？!? 　")
+_CLOSES = {"”": "“", "’": "‘", "」": "「", "』": "『", "》": "《", "）": "（", ")": "("}
+
+
 def trimmed(sentence: str, found: Found) -> tuple[int, int]:
-    """The span without marks around it, where they only mark."""
+    """The span without what only marks it: quotation marks around it, a comma or 的 behind it, half a pair of brackets."""
     start, end = found.start, found.end
+    while end - start > 1 and (
+        sentence[end - 1] in _LOOSE
+        or (sentence[end - 1] in _CLOSES and _CLOSES[sentence[end - 1]] not in sentence[start:end])
+        or (sentence[end - 1] == "的" and end - start > 2 and sentence[end - 2] not in "目标是有")
+    ):
+        end -= 1
+    while end - start > 1 and (
+        sentence[start] in _LOOSE
+        or any(sentence[start] == opens and closes not in sentence[start:end] for closes, opens in _CLOSES.items())
+    ):
+        start += 1
     if end - start > 2 and sentence[start] in '“「『‘"' and sentence[end - 1] in '”」』’"':
         start, end = start + 1, end - 1
     return start, end
