@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,17 @@ from hypothesis import strategies as st
 from rag import settings
 from rag.answering import Said, compose, refuse
 from rag.answering.candidates import gather
-from rag.answering.extractive import Extractive, asked_by_title, ends_open, listed, off_topic, same, wrong
+from rag.answering.extractive import (
+    Extractive,
+    asked_by_title,
+    ends_open,
+    listed,
+    off_topic,
+    same,
+    suiting,
+    with_form,
+    wrong,
+)
 from rag.answering.reader import Reader
 from rag.question import understand
 from rag.types import Evidence, Hit, Reply, Turn
@@ -90,8 +102,29 @@ def test_what_stands_before_a_report_is_not_quoted(text: str, said: str) -> None
 
 def test_a_passage_that_speaks_of_nothing_asked_about_is_no_topic_of_the_question() -> None:
     candidates = gather([hit("圈养的大熊猫有375只，野外的有1864只。")])
-    assert all(off_topic(understand("我家邻居养了几只猫？"), candidates))
-    assert not any(off_topic(understand("圈养的大熊猫有几只？"), candidates))
+    suits = np.zeros(len(candidates))
+    assert all(off_topic(understand("我家邻居养了几只猫？"), candidates, suits))
+    assert not any(off_topic(understand("圈养的大熊猫有几只？"), candidates, suits))
+
+
+def test_the_last_lines_of_a_story_are_about_what_it_tells_of_where_they_have_the_very_figure() -> None:
+    told = hit("青溪县的油茶今年丰收，榨油坊从早忙到晚。")
+    last = replace(hit("目前种植面积为120亩，分布在两个村。", start=100), passage_id=7)
+    question = understand("青溪县的油茶种了多少亩？")
+    candidates = gather([told, last])
+    assert off_topic(question, candidates, suiting(question, candidates)) == [False, False]
+    alone = gather([last])
+    assert off_topic(question, alone, suiting(question, alone)) == [True]
+
+
+def test_where_no_figure_stands_in_the_likeliest_sentence_its_article_gives_it() -> None:
+    question = understand("科普培训一共几天？")
+    candidates = gather([hit("11月21日，科普培训在县里开班。为期两天的培训很实在。"), hit("茶园休整了三天。", 1)])
+    suits = suiting(question, candidates)
+    formed = with_form(question, candidates, np.array([0.8, 0.05, 0.03]), suits)
+    assert suits[0] < 0.5 <= suits[1]
+    assert formed.argmax() == 1 and formed[0] < 0.1 and formed[2] == 0.03
+    assert with_form(understand("谁办的培训？"), candidates, np.array([0.8, 0.05, 0.03]), np.ones(3)).argmax() == 0
 
 
 def test_no_passages_are_no_evidence() -> None:

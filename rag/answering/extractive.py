@@ -38,7 +38,13 @@ MEASURED = {"open": (0.05, 3, 62), "shipped": (SURE_ENOUGH, 5, 79), "strict": (0
 FACT, EXPLANATION = 120, 560  # characters of an answer at most
 SECOND = 0.7  # a second sentence is given where the best is doubtful and this near to it
 DOUBTFUL = 0.6
-FORMLESS = 0.5
+FORMLESS = 0.5  # what is left of the chance of a sentence whose figures or days are not of the sort asked for
+FIGURELESS, A_DAY = 0.1, 0.3  # and where how many is asked of one that has no figure but of a day; how such a one suits
+SAME_SORT = 0.8  # how well a figure suits whose unit is that of the question, or a day that has its month
+LENT, HEARD = (
+    0.3,
+    0.02,
+)  # what such a one's chance says for one of its article with a figure; if that has any of its own
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
 OFF_TOPIC = 0.3  # what is left where a passage speaks of nothing that the question names
 SAME_QUESTION = 5.0  # by so much the odds of a sentence rise whose article's title asks the very question
@@ -118,12 +124,10 @@ class Extractive:
     def _weighed(self, question: Question, candidates: Sequence[Candidate]) -> Weighed:
         selected = self._select(question, candidates)
         chances = selected.chance
-        if question.kind in ("how_many", "when"):  # a sentence without such a figure or date can't be what is asked for
-            want = spans.need(question)
-            suited = [any(f.fit >= spans.SUITS for f in spans.offers(want, shown(c))) for c in candidates]
-            chances = np.where(suited, chances, FORMLESS * chances)
+        suits = suiting(question, candidates)
+        chances = with_form(question, candidates, chances, suits)
         chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
-        chances = np.where(off_topic(question, candidates), OFF_TOPIC * chances, chances)
+        chances = np.where(off_topic(question, candidates, suits), OFF_TOPIC * chances, chances)
         asked = asked_by_title(question, candidates)
         chances = np.where(asked, SAME_QUESTION * chances / (1 + (SAME_QUESTION - 1) * chances), chances)
         return Weighed(question, candidates, chances, selected, self.line())
@@ -320,6 +324,31 @@ def same(a: str, b: str) -> bool:
     return bool(smaller) and len(pairs[0] & pairs[1]) >= 0.8 * smaller
 
 
+def suiting(question: Question, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """(n,) 0–1: how well the figures or days of each suit, where how many or when is asked; 1 where something else is."""
+    if question.kind not in ("how_many", "when"):
+        return np.ones(len(candidates))
+    want = spans.need(question)
+    return np.array([max((f.fit for f in spans.offers(want, shown(c))), default=0.0) for c in candidates])
+
+
+def with_form(
+    question: Question, candidates: Sequence[Candidate], chances: NDArray[np.float64], suits: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What is left of the chances of sentences without such a figure or day as is asked for; and where one without any
+    figure seemed the best, what that says for the one of its article that has such a figure."""
+    none = (suits <= A_DAY) & (question.kind == "how_many")
+    formed = np.where(suits >= spans.SUITS, 1.0, np.where(none, FIGURELESS, FORMLESS)) * chances
+    first = int(chances.argmax()) if len(chances) else 0
+    if len(chances) and none[first]:
+        home = candidates[first].hit.article_id
+        beside = [i for i, c in enumerate(candidates) if suits[i] >= spans.SUITS and home and c.hit.article_id == home]
+        best = max(beside, key=lambda i: chances[i], default=None)
+        if best is not None and chances[best] >= HEARD:
+            formed[best] = max(formed[best], LENT * chances[first])
+    return formed
+
+
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 
 
@@ -331,26 +360,39 @@ def other_year(question: Question, candidates: Sequence[Candidate]) -> list[bool
     told: dict[str, set[str]] = {}
     for c in candidates:
         read = f"{c.hit.title} {c.hit.heading} {c.hit.text} {c.hit.date or ''}"
-        told.setdefault(c.hit.article_id or str(c.hit.passage_id), set()).update(_YEAR.findall(t.fold(read)))
-    years = [told[c.hit.article_id or str(c.hit.passage_id)] for c in candidates]
+        told.setdefault(about(c), set()).update(_YEAR.findall(t.fold(read)))
+    years = [told[about(c)] for c in candidates]
     return [
         bool(y) and not y & asked and not re.search("[去前上]年|同期", c.text)
         for c, y in zip(candidates, years, strict=True)
     ]
 
 
-def off_topic(question: Question, candidates: Sequence[Candidate]) -> list[bool]:
-    """Whether the passage of each candidate holds none of the words that say what the question is about."""
+def off_topic(question: Question, candidates: Sequence[Candidate], suits: NDArray[np.float64]) -> list[bool]:
+    """Whether the passage of each candidate holds none of the words that say what the question is about; where its figure
+    or day is of the very sort asked for, none of the passages found of its article (目前种了120亩, in its last lines)."""
     asked = t.fold(question.text)
     named = [w for w, weight in question.terms if weight >= 0.6 and len(w) > 1 and w in asked and w[0] not in "几多"]
     if not named:
         return [False] * len(candidates)
-    held: dict[int, bool] = {}
+    passages: dict[str, bool] = {}
+    articles: dict[str, bool] = {}
     for c in candidates:
-        if id(c.hit) not in held:
+        place = f"{about(c)} {c.hit.passage_id}"
+        if place not in passages:
             told = t.fold(f"{c.hit.title} {c.hit.heading} {c.hit.text}")
-            held[id(c.hit)] = any(w in told for w in named)
-    return [not held[id(c.hit)] for c in candidates]
+            passages[place] = any(w in told for w in named)
+            articles[about(c)] = articles.get(about(c), False) or passages[place]
+    sort = (suits >= SAME_SORT) & (question.kind in ("how_many", "when"))
+    return [
+        not (articles[about(c)] if sort[i] else passages[f"{about(c)} {c.hit.passage_id}"])
+        for i, c in enumerate(candidates)
+    ]
+
+
+def about(candidate: Candidate) -> str:
+    """What tells the articles of candidates apart, where there are none their passages."""
+    return candidate.hit.article_id or str(candidate.hit.passage_id)
 
 
 def asked_by_title(question: Question, candidates: Sequence[Candidate]) -> list[bool]:
