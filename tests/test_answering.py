@@ -17,6 +17,7 @@ from rag.answering.candidates import gather
 from rag.answering.extractive import (
     Extractive,
     asked_by_title,
+    chained,
     ends_open,
     listed,
     off_topic,
@@ -65,6 +66,14 @@ def test_the_steps_of_a_list_come_whole_and_in_order() -> None:
     answer = asked("防溺水要注意哪些？", NIGHT, STEPS).answer
     places = [answer.find(step) for step in ("陌生水域", "独自下水", "打110")]
     assert -1 not in places and places == sorted(places)
+
+
+def test_what_semicolons_join_is_told_whole() -> None:
+    rules = "景区提醒游客：离岸边两米以上；不要投喂水鸟；不要追赶。湖边设了护栏。"
+    reply = asked("游客在景区要注意什么？", rules)
+    assert all(rule in reply.answer for rule in ("两米以上", "投喂", "追赶"))
+    candidates = gather([hit(rules)])
+    assert [chained(candidates, i) for i in range(len(candidates))] == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [3]]
 
 
 def test_a_row_of_a_table_is_read_with_the_names_of_its_columns_and_quoted_as_it_stands() -> None:

@@ -244,7 +244,7 @@ class Extractive:
                 chosen.add(i)
                 length += len(candidates[i].text)
 
-        for i in listed(candidates, best):
+        for i in listed(candidates, best) or chained(candidates, best):
             take(i)
         bar = max(SURE_ENOUGH, 0.4 * float(chances[best]))
         for i in np.argsort(-chances).tolist():
@@ -415,6 +415,21 @@ def wrong(correction: str) -> set[str]:
     said, *anew = ANEW.split(correction, maxsplit=1)
     quoted = figures("，".join(_QUOTED.findall(said)))
     return (quoted or figures(said)) - figures("".join(anew))
+
+
+def chained(candidates: Sequence[Candidate], at: int) -> list[int]:
+    """The clauses that semicolons join to a sentence: 保持100米距离；不要投喂；不要喊叫。 In reading order."""
+
+    def joins(i: int) -> bool:
+        beside = 0 <= i < len(candidates) - 1 and candidates[i].stretch == candidates[i + 1].stretch
+        return beside and candidates[i].text.rstrip().endswith(("；", ";"))
+
+    first, last = at, at
+    while joins(first - 1):
+        first -= 1
+    while joins(last):
+        last += 1
+    return list(range(first, last + 1))
 
 
 def listed(candidates: Sequence[Candidate], at: int) -> list[int]:
