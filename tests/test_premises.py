@@ -53,6 +53,7 @@ def test_a_wrong_year_person_figure_or_place_is_corrected_in_the_articles_words(
         "500米口径球面射电望远镜在贵州省的哪个县？",
         "捷克斯洛伐克共产党的领导人在1930年叫什么？",
         "2030年油菜的价格是多少？",
+        "全国将近2000只的野生大熊猫，栖息地面积有多大？",
         "草地贪夜蛾在哪一年扩散到二十多个省份？",
         "李冰是谁？",
         "怎么种油菜？",
@@ -60,6 +61,17 @@ def test_a_wrong_year_person_figure_or_place_is_corrected_in_the_articles_words(
 )
 def test_what_the_passages_bear_out_or_do_not_speak_of_is_left_alone(question: str) -> None:
     assert said(question) is None
+
+
+def test_the_year_in_which_someone_won_assumes_nothing() -> None:
+    text = "2021年，冉志远在青溪县围棋公开赛上夺得冠军。"
+    assert said("2022年青溪县围棋公开赛的冠军是谁？", text) is None
+
+
+def test_a_name_of_two_letters_in_a_clause_that_is_told_whole_of_another_is_corrected() -> None:
+    text = "1913年，化学家沈怀远发现这种霉菌能杀死伤口里的细菌。"
+    assert said("苏洛1913年发现这种霉菌能杀死伤口里的细菌，他是哪里人？", text) == text
+    assert said("苏洛1913年发现了什么霉菌？", text) is None
 
 
 def test_the_year_of_the_article_bears_out_a_question_about_that_year() -> None:
