@@ -169,7 +169,7 @@ def cases(
                 ]
             candidates = gather([h for h in hits if len(h.text) > 10])
             if candidates:
-                table = judge(question, candidates, shipped()).table
+                table = judge(question, candidates, shipped())
                 label = np.array([labelled(c, scenario, article, starts, answers, evidence) for c in candidates])
                 made.append(Case(scenario, question, candidates, answers, table, label))
     return made
@@ -274,7 +274,7 @@ def main() -> None:
 
     def both(case: Case) -> np.ndarray:
         told = with_reading(case.candidates, scored(session, case.table), read(reader, case.question, case.candidates))
-        return np.hstack([case.table, told[0]])
+        return np.hstack([case.table, told])
 
     tables = made("second-read", lambda: [both(c) for c in second])
     booster = trained(second, tables, (*NAMES, *READ_NAMES), BOTH, 250)

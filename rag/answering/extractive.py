@@ -19,6 +19,7 @@ from rag.answering import Said, attributes, compose, quoted, refuse, spans
 from rag.answering.absent import absent
 from rag.answering.candidates import Candidate, gather
 from rag.answering.conflicts import conflicts, retells
+from rag.answering.exact import Exact
 from rag.answering.features import shown
 from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
@@ -84,6 +85,10 @@ class Extractive:
     def _select(self) -> Selector:
         return Selector(settings.builtin_models(), self.reader)
 
+    @cached_property
+    def _exactly(self) -> Exact:
+        return Exact(settings.builtin_models())
+
     def answer(
         self, question: Question, hits: Sequence[Hit], stop: Callable[[], bool], turns: Sequence[Turn] = ()
     ) -> Iterator[Piece]:
@@ -130,7 +135,7 @@ class Extractive:
         chances = np.where(off_topic(question, candidates, suits), OFF_TOPIC * chances, chances)
         asked = asked_by_title(question, candidates)
         chances = np.where(asked, SAME_QUESTION * chances / (1 + (SAME_QUESTION - 1) * chances), chances)
-        return Weighed(question, candidates, chances, selected, self.line())
+        return Weighed(question, candidates, chances, selected, self.line(), self._exactly)
 
     def _each(self, question: Question, candidates: Sequence[Candidate]) -> list[Weighed]:
         """The sentences weighed for each of several things asked; [] where the question asks one."""

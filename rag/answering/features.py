@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +59,6 @@ NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What is known of each candidate: `table` (n, len(NAMES)) float32; the best span of each, where it has one."""
-
-    table: NDArray[np.float32]
-    spans: tuple[spans.Found | None, ...]
-
-
 def _pairs(text: str) -> set[str]:
     return {text[i : i + 2] for i in range(len(text) - 1) if text[i].isalnum() and text[i + 1].isalnum()}
 
@@ -111,12 +102,12 @@ _COUNTS = (
 )
 
 
-def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights) -> Judged:
+def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights) -> NDArray[np.float32]:
     """The numbers of every candidate, among these candidates."""
     n = len(candidates)
     table = np.zeros((n, len(NAMES)), np.float32)
     if not n:
-        return Judged(table, ())
+        return table
     asked = t.fold(question.text)
     bare = "".join(w for w, _ in content(question.text))
     weight = {w: x * (0.3 + weigh(w) / weigh.rare) for w, x in question.terms}
@@ -197,7 +188,7 @@ def judge(question: Question, candidates: Sequence[Candidate], weigh: Weights) -
     columns["top_terms_up"] = [p - max(columns["terms_all"]) for p in columns["terms_all"]]
     for j, name in enumerate(NAMES):
         table[:, j] = columns[name]
-    return Judged(table, tuple(found))
+    return table
 
 
 def shown(c: Candidate) -> str:

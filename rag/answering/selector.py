@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answering.candidates import Candidate
-from rag.answering.features import NAMES, Judged, judge
+from rag.answering.features import NAMES, judge
 from rag.answering.reader import LONGEST, Read
-from rag.answering.spans import Found
 from rag.inference import open_graph
 from rag.question import Question
 from rag.types import Hit
@@ -47,12 +46,11 @@ _UNREAD = -20.0
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Of each candidate: `chance` (n,) that it holds the answer, calibrated for the best of them; `judged` by words;
-    `exact`, the words that the reader marked in it, `fit` their probability; None where it was not read."""
+    """`chance` (n,) of each candidate that it holds the answer, calibrated for the best of them; `told`: what was read in
+    the hits, by their id()."""
 
     chance: Floats
-    judged: Judged
-    exact: tuple[Found | None, ...]
+    told: dict[int, Read]
 
 
 class Selector:
@@ -67,14 +65,14 @@ class Selector:
         self._reader = reader
 
     def __call__(self, question: Question, candidates: Sequence[Candidate]) -> Selected:
-        judged = judge(question, candidates, shipped())
+        table = judge(question, candidates, shipped())
         if not candidates:
-            return Selected(np.zeros(0), judged, ())
-        words = scored(self._words, judged.table)
-        table, exact = with_reading(candidates, words, read(self._reader, question, candidates))
-        raw = scored(self._both, np.hstack([judged.table, table]))
+            return Selected(np.zeros(0), {})
+        words = scored(self._words, table)
+        told = read(self._reader, question, candidates)
+        raw = scored(self._both, np.hstack([table, with_reading(candidates, words, told)]))
         slope, offset = self._card["calibration"]
-        return Selected(1 / (1 + np.exp(-(slope * raw + offset))), judged, exact)
+        return Selected(1 / (1 + np.exp(-(slope * raw + offset))), told)
 
 
 def scored(session: Any, table: NDArray[np.float32]) -> Floats:
@@ -91,16 +89,14 @@ def read(reader: Reader, question: Question, candidates: Sequence[Candidate]) ->
     return {key: said for (key, _), said in zip(chosen, told, strict=False)}
 
 
-def with_reading(
-    candidates: Sequence[Candidate], words: Floats, told: dict[int, Read]
-) -> tuple[NDArray[np.float32], tuple[Found | None, ...]]:
-    """(n, len(READ_NAMES)) float32, and the exact words that were marked in each sentence."""
+def with_reading(candidates: Sequence[Candidate], words: Floats, told: dict[int, Read]) -> NDArray[np.float32]:
+    """(n, len(READ_NAMES)) float32."""
     n = len(candidates)
     table = np.full((n, len(READ_NAMES)), _UNREAD, np.float32)
     column = {name: table[:, i] for i, name in enumerate(READ_NAMES)}
     column["words"][:], column["words_up"][:] = words, words - words.max()
     column["read"][:], column["agree"][:] = 0, 0
-    exact: list[Found | None] = [None] * n
+    spelled = [""] * n  # the words that the reader marked in each
     normal = {key: _normal(said) for key, said in told.items()}
     for i, c in enumerate(candidates):
         said = told.get(id(c.hit))
@@ -116,12 +112,11 @@ def with_reading(
         column["mass"][i], column["span"][i] = np.log(mass[own].sum() + 1e-6), span
         column["worth"][i] = said.answers + said.start[own[first]] + said.end[own[last]]
         x, y = max(a, int(said.offsets[own[first], 0])), min(b, int(said.offsets[own[last], 1]))
-        exact[i] = Found(x - a, y - a, float(np.exp(span)))
+        spelled[i] = c.text[x - a : y - a]
     known = column["read"] > 0
     for name, of in (("answers_up", "answers"), ("worth_up", "worth")):
         if known.any():
             column[name][known] = column[of][known] - column[of][known].max()
-    spelled = [c.text[f.start : f.end] if f else "" for c, f in zip(candidates, exact, strict=True)]
     for i, c in enumerate(candidates):  # other articles in which the reader marked the same words
         if spelled[i]:
             column["agree"][i] = len(
@@ -131,7 +126,7 @@ def with_reading(
                     if s == spelled[i] and d.stretch != c.stretch
                 }
             )
-    return table, tuple(exact)
+    return table
 
 
 def best_span(start: Floats, end: Floats) -> tuple[int, int, float]:

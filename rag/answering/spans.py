@@ -428,32 +428,16 @@ def trimmed(sentence: str, found: Found) -> tuple[int, int]:
         or any(sentence[start] == opens and closes not in sentence[start:end] for closes, opens in _CLOSES.items())
     ):
         start += 1
-    if end - start > 2 and sentence[start] in '“「『‘"' and sentence[end - 1] in '”」』’"':
+    if (
+        end - start > 2
+        and sentence[start] in '“「『‘"'
+        and sentence[end - 1] in '”」』’"'
+        and (
+            sentence[end - 1] not in sentence[start + 1 : end - 1]  # “旅游班”和“茶艺班”
+        )
+    ):
         start, end = start + 1, end - 1
     return start, end
 
 
-def spare(question: Question, sentence: str) -> Found | None:
-    """Where no form is known: the longest run of words of the clause nearest the question's words that are new to it."""
-    folded, asked = t.fold(sentence), t.fold(question.text)
-    clauses = [(m.start(), m.end()) for m in re.finditer(r"[^，,。；;：:！？!?]+", folded)]
-    if not clauses:
-        return None
-    terms = [w for w, _ in question.terms]
-    a, b = max(clauses, key=lambda c: (sum(len(w) for w in terms if w in folded[c[0] : c[1]]), -c[0]))
-    runs: list[tuple[int, int]] = []
-    at = a
-    for word, tag in t.tagged(folded[a:b]):
-        keep = word not in asked and (tag[:1] in "nmjlibtsavqz" or (tag in ("eng", "x") and word.isalnum()))
-        if keep and runs and runs[-1][1] == at:
-            runs[-1] = (runs[-1][0], at + len(word))
-        elif keep:
-            runs.append((at, at + len(word)))
-        at += len(word)
-    if not runs:
-        return None
-    start, end = max(runs, key=lambda r: r[1] - r[0])
-    return Found(start, end, 0.3)
-
-
-__all__ = ["Found", "Need", "best", "content", "near", "need", "offers", "spare", "trimmed"]
+__all__ = ["Found", "Need", "best", "content", "near", "need", "offers", "trimmed"]

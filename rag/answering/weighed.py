@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rag import text as t
 from rag.answering import spans
 from rag.answering.candidates import Candidate
+from rag.answering.exact import Exact, read_in
 from rag.answering.selector import Selected
 from rag.question import Question, content
 from rag.types import Evidence
@@ -43,6 +44,8 @@ class Weighed:
     chances: NDArray[np.float64]
     selected: Selected
     line: float
+    exactly: Exact
+    found: dict[int, spans.Found] = field(default_factory=dict)  # the exact words of those asked about before
 
     @property
     def confidence(self) -> float:
@@ -77,17 +80,21 @@ class Weighed:
         chances[i] = self.confidence + 1e-9
         return replace(self, chances=chances)
 
-    def span(self, i: int) -> spans.Found | None:
-        """The exact words of the answer in a sentence: those that the reader marked, else those of the right form. (Questions
-        of CMRC and DRCD: F1 .47 and .67, against .37 and .57 where only a sure reader went first.)"""
-        return self.selected.exact[i] or self.selected.judged.spans[i]
+    def span(self, i: int) -> spans.Found:
+        """The words of a sentence that answer, as the network sees them that was told what the reader marked there."""
+        if i not in self.found:
+            candidate = self.candidates[i]
+            begins = candidate.start - candidate.hit.start
+            read = read_in(self.selected.told.get(id(candidate.hit)), begins, begins + len(candidate.text))
+            self.found[i] = spans.Found(*self.exactly(self.question, candidate.text, read))
+        return self.found[i]
 
     def exact(self, i: int) -> str | None:
         candidate = self.candidates[i]
         if candidate.header:
             return None
-        found = self.span(i) or spans.spare(self.question, candidate.text)
-        if found is None or (not self.question.wants_short and found.fit < MARKED):
+        found = self.span(i)
+        if not self.question.wants_short and found.fit < MARKED:
             return None
         a, b = spans.trimmed(candidate.text, spans.narrowed(self.question, candidate.text, found))
         anew = ANEW.search(candidate.text) if corrects(candidate) else None
@@ -95,11 +102,11 @@ class Weighed:
 
     def cut(self, i: int) -> Evidence:
         """The sentence; where it is long, the clauses around the answer that read well alone."""
-        candidate, found = self.candidates[i], self.span(i)
+        candidate = self.candidates[i]
         whole = candidate.evidence(float(self.chances[i]))
-        if len(candidate.text) <= LONG_SENTENCE or candidate.header or found is None:
+        if len(candidate.text) <= LONG_SENTENCE or candidate.header:
             return whole
-        a, b = around(candidate.text, found)
+        a, b = around(candidate.text, self.span(i))
         return replace(whole, start=whole.start + a, end=whole.start + b, text=candidate.text[a:b])
 
 
