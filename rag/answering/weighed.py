@@ -27,9 +27,8 @@ MARKED = 0.05  # probability of the marked words from which an explanation of on
 # much better it is where one sentence has the words for two.
 TRIED, OF_ANOTHER, NAMED_ALONE, REPEATED, FEWER = 5, 0.1, 3.0, 0.2, 1.4
 
-_SORTS = frozenset(
-    "时间 地点 日期 地址 名字 名称 结果 人数 数量 数".split()
-)  # what is asked for, seldom said beside it
+# What is asked for, and seldom said beside it.
+_SORTS = frozenset("时间 地点 日期 地址 名字 名称 结果 人数 数量 数".split())
 ANEW = re.compile(r"应为|应是|更正为|订正为|改为")  # what follows is right, what stood before was wrong
 _CORRECTION = re.compile(r"应为|有误|更正|订正")
 _PAUSE = re.compile(r"[，,；;：:]")
