@@ -126,6 +126,20 @@ def test_the_last_lines_of_a_story_are_about_what_it_tells_of_where_they_have_th
     assert off_topic(question, alone, suiting(question, alone)) == [True]
 
 
+def test_what_is_told_of_another_name_is_no_topic_of_the_question() -> None:
+    candidates = gather([hit("改造工程11月开工，总投资860万元。", title="青溪县供水管网改造")])
+    for question, off in (("柳湾物流港总投资多少钱？", True), ("青溪县的改造工程总投资多少钱？", False)):
+        asked = understand(question)
+        assert off_topic(asked, candidates, suiting(asked, candidates)) == [off]
+
+
+def test_a_figure_of_another_sort_is_less_than_fit_and_more_than_none() -> None:
+    question = understand("胸外按压的速度是多少？")
+    suits = suiting(question, gather([hit("胸外按压每分钟100至120次。"), hit("胸外按压要用掌根。", 1)]))
+    assert suits[0] > 0.3 >= suits[1]
+    assert suiting(understand("培训有几天？"), gather([hit("培训会有170人参加。")]))[0] <= 0.3
+
+
 def test_where_no_figure_stands_in_the_likeliest_sentence_its_article_gives_it() -> None:
     question = understand("科普培训一共几天？")
     candidates = gather([hit("11月21日，科普培训在县里开班。为期两天的培训很实在。"), hit("茶园休整了三天。", 1)])

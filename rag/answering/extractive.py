@@ -41,6 +41,7 @@ SECOND = 0.7  # a second sentence is given where the best is doubtful and this n
 DOUBTFUL = 0.6
 FORMLESS = 0.5  # what is left of the chance of a sentence whose figures or days are not of the sort asked for
 FIGURELESS, A_DAY = 0.1, 0.3  # and where how many is asked of one that has no figure but of a day; how such a one suits
+OTHER_SORT = 0.4  # how well a figure of another sort suits than the question's words suggest
 SAME_SORT = 0.8  # how well a figure suits whose unit is that of the question, or a day that has its month
 LENT, HEARD = (
     0.3,
@@ -330,11 +331,21 @@ def same(a: str, b: str) -> bool:
 
 
 def suiting(question: Question, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-    """(n,) 0–1: how well the figures or days of each suit, where how many or when is asked; 1 where something else is."""
+    """(n,) 0–1: how well the figures or days of each suit, where how many or when is asked; 1 where something else is. A
+    figure of another sort suits better than none where the question does not name the sort itself (几天)."""
     if question.kind not in ("how_many", "when"):
         return np.ones(len(candidates))
     want = spans.need(question)
-    return np.array([max((f.fit for f in spans.offers(want, shown(c))), default=0.0) for c in candidates])
+    any_sort = replace(want, units=frozenset())
+
+    def best(asked: spans.Need, c: Candidate) -> float:
+        return max((f.fit for f in spans.offers(asked, shown(c))), default=0.0)
+
+    suits = [best(want, c) for c in candidates]
+    if want.unit or not want.units:
+        return np.array(suits)
+    other = [OTHER_SORT if best(any_sort, c) > A_DAY else 0.0 for c in candidates]
+    return np.maximum(suits, other)
 
 
 def with_form(
@@ -375,24 +386,28 @@ def other_year(question: Question, candidates: Sequence[Candidate]) -> list[bool
 
 def off_topic(question: Question, candidates: Sequence[Candidate], suits: NDArray[np.float64]) -> list[bool]:
     """Whether the passage of each candidate holds none of the words that say what the question is about; where its figure
-    or day is of the very sort asked for, none of the passages found of its article (目前种了120亩, in its last lines)."""
+    or day is of the very sort asked for, none of the passages found of its article (目前种了120亩, in its last lines). And
+    whether none of its article's holds any of the names in the question: another project's cost is no answer."""
     asked = t.fold(question.text)
     named = [w for w, weight in question.terms if weight >= 0.6 and len(w) > 1 and w in asked and w[0] not in "几多"]
-    if not named:
-        return [False] * len(candidates)
-    passages: dict[str, bool] = {}
-    articles: dict[str, bool] = {}
+    names = [
+        m for m in question.must if not m.isascii() and not any(c.isdigit() for c in m)
+    ]  # AI is 人工智能 elsewhere
+    passages: dict[str, str] = {}
+    articles: dict[str, str] = {}
     for c in candidates:
         place = f"{about(c)} {c.hit.passage_id}"
         if place not in passages:
-            told = t.fold(f"{c.hit.title} {c.hit.heading} {c.hit.text}")
-            passages[place] = any(w in told for w in named)
-            articles[about(c)] = articles.get(about(c), False) or passages[place]
+            passages[place] = t.fold(f"{c.hit.title} {c.hit.heading} {c.hit.text}")
+            articles[about(c)] = articles.get(about(c), "") + passages[place]
     sort = (suits >= SAME_SORT) & (question.kind in ("how_many", "when"))
-    return [
-        not (articles[about(c)] if sort[i] else passages[f"{about(c)} {c.hit.passage_id}"])
-        for i, c in enumerate(candidates)
-    ]
+    off = []
+    for i, c in enumerate(candidates):
+        told = articles[about(c)] if sort[i] else passages[f"{about(c)} {c.hit.passage_id}"]
+        nothing = bool(named) and not any(w in told for w in named)
+        nameless = bool(names) and not any(n in articles[about(c)] for n in names)
+        off.append(nothing or nameless)
+    return off
 
 
 def about(candidate: Candidate) -> str:
