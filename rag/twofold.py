@@ -44,17 +44,17 @@ _NAMES = ("nr", "ns", "nt", "nz", "nrt", "eng", "j")
 _FACTS = ("how_many", "when", "who", "where", "which", "definition", "other")
 
 
-def parts(text: str, one_name: Callable[[str], bool] = lambda words: False) -> tuple[str, ...]:
+def parts(text: str, stands: Callable[[str], bool] = lambda words: False) -> tuple[str, ...]:
     """What a question of several parts asks, each standing alone: A和B各是多少 → A是多少, B是多少; A的时间和地点 → A的时间,
     A的地点; A是谁,哪年出生 → A是谁, A哪年出生. () for a question about one thing, or about what two have in common.
 
-    `one_name(words)`: whether 住房和城乡 are words that articles have as they stand, so that they may be one name; it is
-    asked only where nothing (各, 分别) says that they are two things."""
+    `stands(words)`: whether articles have these words side by side. So 住房和城乡 are left together where nothing (各, 分别)
+    says that they are two things, and 北斗系统和空间站 are no 北斗空间站."""
     folded = t.fold(text).strip(" ?？。")
     if _SEXES.search(folded):
         return (_SEXES.sub("男子", folded), _SEXES.sub("女子", folded))
     together = _TOGETHER.search(folded)
-    if not together and (several := _coordinated(folded, one_name)):
+    if not together and (several := _coordinated(folded, stands)):
         return several
     both = _BOTH.match(folded)
     if both and _BETWEEN.search(folded[both.end() :]) and not re.search(_BETWEEN_THEM, folded):
@@ -89,16 +89,16 @@ class _Members:
     named: str  # the things and what joins them, as the question has them
 
 
-def _coordinated(folded: str, one_name: Callable[[str], bool]) -> tuple[str, ...]:
+def _coordinated(folded: str, stands: Callable[[str], bool]) -> tuple[str, ...]:
     """油田2021年和2022年的产量, 《…》的主演和导演是谁: the question with each of the things alone; () where it joins none."""
-    each = _EACH.search(folded)
-    if not each and kind_of(folded) not in _FACTS:
+    each, kind = _EACH.search(folded), kind_of(folded)
+    if not each and kind not in _FACTS:
         return ()
-    found = _members(_words(folded))
-    if found is None or (not each and one_name(found.named)):
+    found = _members(_words(folded), stands, kind in ("who", "where", "when"))
+    if found is None or (not each and stands(found.named)):
         return ()
     head, tail = _EACH.sub("", found.head), _EACH.sub("", found.tail)
-    if not content(head + tail) and kind_of(folded) == "other":
+    if not content(head + tail) and kind == "other":
         return ()
     return tuple(head + member + tail for member in found.members)
 
@@ -114,7 +114,9 @@ def _words(folded: str) -> list[tuple[str, str]]:
     return words + (t.tagged(folded[at:]) if folded[at:] else [])
 
 
-def _members(words: Sequence[tuple[str, str]]) -> _Members | None:
+def _members(words: Sequence[tuple[str, str]], stands: Callable[[str], bool], last_alone: bool) -> _Members | None:
+    """What is joined, as the letters and kinds of the words on both sides say, and then as articles have them side by side.
+    `last_alone`: what follows may belong to the last alone, as nothing but an asking word need be left."""
     joins = [i for i, (word, _) in enumerate(words) if word in _AND]
     if not joins or not 0 < joins[0] <= joins[-1] < len(words) - 1:
         return None
@@ -148,6 +150,15 @@ def _members(words: Sequence[tuple[str, str]]) -> _Members | None:
         members[-1], tail = members[-1].removesuffix(more) + ends, more.removeprefix(ends) + tail
     if len(head) == 1:  # 布|林肯
         members[0], head = head + members[0], ""
+    for word, tag in words[: first - i][::-1]:  # 北斗|系统和空间站
+        if not head or tag[:1] in "mtup" or not stands(word + members[0]) or any(stands(word + m) for m in members[1:]):
+            break
+        members[0], head = word + members[0], head.removesuffix(word)
+    for word, tag in words[last + 1 + j :] if last_alone else ():  # 天眼和高海拔|宇宙线|观测站在哪里
+        alone = stands(members[-1] + word) and not any(stands(m + word) for m in members[:-1])
+        if not alone or tag[:1] not in "nlbji":
+            break
+        members[-1], tail = members[-1] + word, tail.removeprefix(word)
     named = _said(words[first - i : last + 1 + j])
     if members[-1].isdigit() and (lettered := re.fullmatch(r"(.*\D)(\d{4})", members[0])):
         members = [members[0], *(lettered[1] + m for m in members[1:])]  # 年会2022和2023

@@ -141,10 +141,8 @@ class Extractive:
     def _each(self, question: Question, candidates: Sequence[Candidate]) -> list[Weighed]:
         """The sentences weighed for each of several things asked; [] where the question asks one."""
 
-        def one_name(words: str) -> bool:
-            return any(words in t.fold(c.text) for c in candidates)
-
-        asked = parts(question.text, one_name)
+        told = "\n".join(t.fold(f"{c.hit.title}\n{c.text}") for c in candidates)
+        asked = parts(question.text, told.__contains__)
         return [self._weighed(understand(part), candidates).apart(*own_words(asked, k)) for k, part in enumerate(asked)]
 
     def _as_told(

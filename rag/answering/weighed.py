@@ -111,9 +111,12 @@ class Weighed:
 
 def own_words(asked: Sequence[str], k: int) -> tuple[Set[str], Set[str]]:
     """The words that only the k-th of the things asked has, and those that only others have."""
-    words = [{w for w, _ in content(part)} - _SORTS for part in asked]
-    rest: Set[str] = set().union(*(w for i, w in enumerate(words) if i != k))
-    return words[k] - rest, rest - words[k]
+    parts = [t.fold(part) for part in asked]
+    own = [
+        {w for w, _ in content(part) if not any(w in p for j, p in enumerate(parts) if j != i)} - _SORTS
+        for i, part in enumerate(parts)
+    ]
+    return own[k], set().union(*(w for i, w in enumerate(own) if i != k))
 
 
 def together(each: Sequence[Weighed]) -> tuple[int, ...]:
