@@ -133,6 +133,21 @@ def test_what_is_told_of_another_name_is_no_topic_of_the_question() -> None:
         assert off_topic(asked, candidates, suiting(asked, candidates)) == [off]
 
 
+def test_what_to_do_is_told_where_that_is_asked_and_where_it_was_read_is_no_answer() -> None:
+    lightning = "打雷也有好处，能给土地带来氮肥。打雷时不要站在大树下，不要打伞。资料来源：《气象防灾手册》。"
+    reply = asked("打雷的时候要注意什么？", lightning)
+    assert reply.answer.startswith("打雷时不要站在大树下") and "手册" not in reply.answer
+    assert "资料来源" in asked("资料来源是什么？", lightning).answer
+
+
+def test_the_whole_is_the_figure_and_not_a_part_that_nobody_asked_for() -> None:
+    survey = "第二次调查的结果是全县有白鹭1596只，其中东湖1206只，西湖273只。"
+    whole = asked("第二次调查全县有多少只白鹭？", survey)
+    assert whole.short_answer and "1596" in whole.short_answer
+    part = asked("第二次调查东湖有多少只白鹭？", survey)
+    assert part.short_answer and "1206" in part.short_answer
+
+
 def test_a_figure_of_another_sort_is_less_than_fit_and_more_than_none() -> None:
     question = understand("胸外按压的速度是多少？")
     suits = suiting(question, gather([hit("胸外按压每分钟100至120次。"), hit("胸外按压要用掌根。", 1)]))

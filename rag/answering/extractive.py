@@ -24,7 +24,7 @@ from rag.answering.features import shown
 from rag.answering.premises import contradicted
 from rag.answering.reader import Reader
 from rag.answering.selector import Selector
-from rag.answering.weighed import ANEW, Weighed, corrects, own_words, together
+from rag.answering.weighed import ANEW, Weighed, corrects, likelier, own_words, together
 from rag.question import Question, kind_of, understand
 from rag.slips import name_alike
 from rag.traces import span
@@ -50,6 +50,7 @@ LENT, HEARD = (
 OTHER_YEAR = 0.15  # what is left of a sentence whose article speaks of other years than the one asked about
 OFF_TOPIC = 0.3  # what is left where a passage speaks of nothing that the question names
 SAME_QUESTION = 5.0  # by so much the odds of a sentence rise whose article's title asks the very question
+ADVISES = 3.0  # and of one that says what to do or not to do, where that is asked
 FOREIGN = 0.85  # a sentence of another article explains too where it is this near to the best
 LOOKED_AT = 40  # sentences that may contradict the best one, the likeliest first
 ABOUT_THE_SAME = 4  # pairs of characters that a correction and what it corrects have in common, at least
@@ -58,6 +59,13 @@ _STEP = re.compile(
     r"^[（(]?(?:[一二三四五六七八九十]{1,2}|\d{1,2})[)）]?(?:是|要|、|．|\.(?!\d))|^第[一二三四五六七八九十]{1,2}(?:步|条|点|类|种)?[，、,：:]|^(?:首先|其次|再次|最后|此外|另外|同时)"
 )
 _ASKING = re.compile(r"(?:为什么|为何|为啥|为甚么|怎么|怎样|如何|咋)会?|[的是了呢啊要就都会]")
+_SOURCES = re.compile(r"[（(【\[]?(?:(?:资料|数据|图片|信息|稿件|文章|内容)?来源|参考(?:资料|文献))[:：]")
+_ADVICE = re.compile(
+    r"注意(?:些|点)?(?:什么|啥|哪些)|怎么办|咋办|怎么躲|怎[么样](?:预?防|避免|应对|处理|自救)|如何(?:预?防|避免|应对|处理|自救)|该怎么做"
+)
+_ADVISES = re.compile(
+    r"不要|不能|不得|不宜|勿|避免|应[当该]?(?!用|力|急|邀)|必须|务必|要(?=先|把|用|及时|马上|立[即刻]|尽|选|注意|远离)|立[即刻]|马上|赶[快紧]|远离|[拔关]|躲[到进开]"
+)
 _QUOTE_MARKS = re.compile(r"[“”\"‘’'「」『』《》]")
 _QUOTED = re.compile(r"[“「『\"]([^”」』\"]*)[”」』\"]")
 
@@ -110,6 +118,8 @@ class Extractive:
             alike = name_alike(missing, self.library_has) if self.library_has else ""
             return refuse(question, "absent_term", hits=hits, term=missing, alike=alike)
         candidates = [c for c in gather(hits) if not c.text.rstrip("”\"'』」").endswith(("?", "？"))]
+        if "来源" not in question.text:
+            candidates = [c for c in candidates if not _SOURCES.match(c.text)]
         told = attributes.told(question, candidates)
         if told is not None:
             return self._as_told(question, candidates, told, hits)
@@ -134,8 +144,9 @@ class Extractive:
         chances = with_form(question, candidates, chances, suits)
         chances = np.where(other_year(question, candidates), OTHER_YEAR * chances, chances)
         chances = np.where(off_topic(question, candidates, suits), OFF_TOPIC * chances, chances)
-        asked = asked_by_title(question, candidates)
-        chances = np.where(asked, SAME_QUESTION * chances / (1 + (SAME_QUESTION - 1) * chances), chances)
+        chances = likelier(SAME_QUESTION, chances, asked_by_title(question, candidates))
+        if _ADVICE.search(t.fold(question.text)):
+            chances = likelier(ADVISES, chances, [bool(_ADVISES.search(c.text)) for c in candidates])
         return Weighed(question, candidates, chances, selected, self.line(), self._exactly)
 
     def _each(self, question: Question, candidates: Sequence[Candidate]) -> list[Weighed]:

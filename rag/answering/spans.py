@@ -401,13 +401,21 @@ def _bare(words: str) -> str:
 
 
 def narrowed(question: Question, sentence: str, found: Found) -> Found:
-    """Who asks how many or when wants the figure or the day: the only one of a longer span (首期招收学员126人)."""
+    """Who asks how many or when wants the figure or the day: the only one of a longer span (首期招收学员126人). And the whole,
+    not a part that the question does not name: 1596只 of 1596只，其中四川1206只."""
     if question.kind not in ("how_many", "when"):
         return found
-    own = [
-        o for o in offers(need(question), sentence) if found.start <= o.start and o.end <= found.end and o.fit >= SUITS
-    ]
-    return Found(own[0].start, own[0].end, found.fit) if len(own) == 1 else found
+    offered = [o for o in offers(need(question), sentence) if o.fit >= SUITS]
+    own = [o for o in offered if found.start <= o.start and o.end <= found.end]
+    if len(own) == 1:
+        found = Found(own[0].start, own[0].end, found.fit)
+    of_which = sentence.rfind("其中", 0, found.start)
+    wholes = [o for o in offered if o.end <= of_which]
+    if question.kind == "how_many" and wholes:
+        part = re.split(r"[，,；;、\d]|其中", sentence[of_which : found.start])[-1]
+        if not any(w in t.fold(question.text) for w, _ in content(part)):
+            return Found(wholes[-1].start, wholes[-1].end, found.fit)
+    return found
 
 
 _LOOSE = frozenset("，,。；;：:、！？!? 　")

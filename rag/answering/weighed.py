@@ -63,15 +63,15 @@ class Weighed:
         they have. A sentence about another of them is hardly an answer; one that names this one the more."""
         if not own or not others:
             return self
-        chances = self.chances.copy()
-        for i, c in enumerate(self.candidates):
-            told = t.fold(c.text)
-            elsewhere = any(w in told for w in others)
-            if all(w in told for w in own) and not elsewhere:
-                chances[i] = NAMED_ALONE * chances[i] / (1 + (NAMED_ALONE - 1) * chances[i])
-            elif elsewhere and not any(w in told + t.fold(c.hit.title + c.hit.heading) for w in own):
-                chances[i] *= OF_ANOTHER
-        return replace(self, chances=chances)
+        told = [t.fold(c.text) for c in self.candidates]
+        around = [t.fold(c.hit.title + c.hit.heading) for c in self.candidates]
+        elsewhere = [any(w in text for w in others) for text in told]
+        alone = [all(w in text for w in own) and not e for text, e in zip(told, elsewhere, strict=True)]
+        of_another = [
+            e and not any(w in text + near for w in own) for text, near, e in zip(told, around, elsewhere, strict=True)
+        ]
+        chances = np.where(of_another, OF_ANOTHER * self.chances, self.chances)
+        return replace(self, chances=likelier(NAMED_ALONE, chances, alone))
 
     def preferring(self, i: int) -> Weighed:
         """The same with this sentence as the best."""
@@ -107,6 +107,11 @@ class Weighed:
             return whole
         a, b = around(candidate.text, self.span(i))
         return replace(whole, start=whole.start + a, end=whole.start + b, text=candidate.text[a:b])
+
+
+def likelier(times: float, chances: NDArray[np.float64], which: Sequence[bool]) -> NDArray[np.float64]:
+    """The chances, the odds of some of them so many times as high."""
+    return np.where(which, times * chances / (1 + (times - 1) * chances), chances)
 
 
 def own_words(asked: Sequence[str], k: int) -> tuple[Set[str], Set[str]]:
