@@ -14,19 +14,9 @@ from hypothesis import strategies as st
 from rag import settings
 from rag.answering import Said, compose, refuse
 from rag.answering.candidates import gather
-from rag.answering.extractive import (
-    Extractive,
-    asked_by_title,
-    chained,
-    ends_open,
-    listed,
-    off_topic,
-    same,
-    suiting,
-    with_form,
-    wrong,
-)
+from rag.answering.extractive import Extractive, chained, ends_open, listed, same, wrong
 from rag.answering.reader import Reader
+from rag.answering.rules import asked_by_title, off_topic, suiting, with_form
 from rag.question import understand
 from rag.types import Evidence, Hit, Reply, Turn
 
