@@ -56,7 +56,6 @@ class Case:
     start: int
     end: int
     read: np.ndarray
-    known: tuple[str, ...] = ()  # every marked answer
 
 
 def cases(data: Path, name: str, folder: str, most: int | None, reader: Reader) -> list[Case]:
@@ -156,8 +155,8 @@ class Network(nn.Module):
     ) -> torch.Tensor:
         """(b, n, 2): logits of being the first letter, and the last."""
         there = (marks > 0).float()[..., None]
-        # the reader's logs reach down to -12: brought to the size of the rest
         own = torch.cat([self.letters(letters), self.marks(marks), self.words(words)], -1)
+        # The reader's logs reach down to -12: brought to the size of the rest.
         x = self.joined(torch.cat([self.drop(own), read / 4], -1))
         for block in self.blocks:
             x = block(x, there)

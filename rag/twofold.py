@@ -22,10 +22,10 @@ SAME_KIND, NAMED_ALIKE, AT_THE_END = 0.15, 0.25, 0.1  # beside their letters, wh
 
 _AND = frozenset("和 与 跟 及 以及 、".split())
 # What two things have in common, or how they stand to each other: one question, not two.
-_BETWEEN_THEM = r"皆|均(?![匀衡价])|都[是有在位由属为用曾要能会]|区别|不同|差别|差异|关系"
+_BETWEEN_THEM = r"皆|(?<![平人])均(?![匀衡价])|(?<![成首])都[是有在位由属为用曾要能会]|区别|不同|差别|差异|关系"
 _TOGETHER = re.compile(
-    rf"{_BETWEEN_THEM}|异同|之间|相距|距离|相比|[和与跟同].{{1,12}}比(?!赛)|联合|联手|共同|一起|合[办作称并著唱拍影]|"
-    "互相|相互|更[多大高长久远重快好早]|谁更|哪[边个家种者].{0,10}[更多少高低大小]|又叫|也叫|即"
+    rf"{_BETWEEN_THEM}|异同|之间|相距|距离|相比|[和与跟同].{{1,12}}比(?!赛)|联合(?![国会])|联手|共同|一起|合(?:[办称并著唱拍影]|作(?!社))|"
+    "互相|相互|更[多大高长久远重快好早]|谁更|哪[边个家种者].{0,10}[更多少高低大小]|又叫|也叫|(?<!立)即(?![将使刻可])"
 )
 _EACH = re.compile(r"分别|各自?(?=是|有|为|多少|几|什么|谁|哪)")
 _BOTH = re.compile(

@@ -25,9 +25,8 @@ Ints = NDArray[np.int64]
 
 ASKED, TOLD = 48, 200  # letters of a question and of a sentence that are looked at
 LONGEST = 80  # letters of the exact words at most
-TRUSTED = (
-    2.0  # weight of what the reader says beside it, who knows more of what words mean (embeddings/exact/README.md)
-)
+# Weight of what the reader says beside it, who knows more of what words mean (embeddings/exact/README.md).
+TRUSTED = 2.0
 KINDS: tuple[str, ...] = get_args(Kind)
 PAD, UNKNOWN = 0, 1  # then a letter for each kind of question, then those of the alphabet
 # What a letter is: of the question, whether the sentence has it; of the sentence, whether the question has it, or has it

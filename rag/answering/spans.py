@@ -436,14 +436,8 @@ def trimmed(sentence: str, found: Found) -> tuple[int, int]:
         or any(sentence[start] == opens and closes not in sentence[start:end] for closes, opens in _CLOSES.items())
     ):
         start += 1
-    if (
-        end - start > 2
-        and sentence[start] in '“「『‘"'
-        and sentence[end - 1] in '”」』’"'
-        and (
-            sentence[end - 1] not in sentence[start + 1 : end - 1]  # “旅游班”和“茶艺班”
-        )
-    ):
+    marked = end - start > 2 and sentence[start] in '“「『‘"' and sentence[end - 1] in '”」』’"'
+    if marked and sentence[end - 1] not in sentence[start + 1 : end - 1]:  # not “旅游班”和“茶艺班”
         start, end = start + 1, end - 1
     return start, end
 
